@@ -1,0 +1,7 @@
+namespace Rlp.Protocol.Tests;
+
+public sealed class PlaceholderTests
+{
+    [Fact]
+    public void Builds() => Assert.True(true);
+}
