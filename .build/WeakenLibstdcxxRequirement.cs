@@ -9,7 +9,7 @@ using Microsoft.Build.Utilities;
 /// <summary>
 /// Copies libLibTorchSharp.so to where the solution loads it from. Where this machine's libstdc++ lacks a symbol version that the file
 /// asks for, that requirement (a vernaux entry of .gnu.version_r) is marked VER_FLG_WEAK in the copy, which lets the loader go on without it.
-/// Refused when a symbol of the file is bound to the missing version: such a copy would crash at its first call instead of at load.
+/// Refused when a relocation refers to a symbol of the missing version: such a copy would crash at its first call instead of at load.
 /// </summary>
 public sealed class WeakenLibstdcxxRequirement : Task
 {
@@ -67,21 +67,22 @@ public static class ElfVersions
     private const uint VersionNeeds = 0x6ffffffe; // SHT_GNU_verneed
     private const uint VersionSymbols = 0x6fffffff; // SHT_GNU_versym
     private const uint VersionDefinitions = 0x6ffffffd; // SHT_GNU_verdef
+    private const uint RelocationsWithAddend = 4; // SHT_RELA
     private const ushort FlagWeak = 0x2; // VER_FLG_WEAK
 
     /// <summary>
     /// Marks weak, in place, each version that <paramref name="library"/> requires of libstdc++.so.6 and that the given libstdc++ does not
     /// define. Returns the names of those versions; empty when nothing is missing. A second call changes nothing.
     /// </summary>
-    /// <exception cref="InvalidDataException">Not an ELF64 file, or a symbol is bound to the missing version.</exception>
+    /// <exception cref="InvalidDataException">Not an ELF64 file, or a relocation refers to a symbol of the missing version.</exception>
     public static IReadOnlyList<string> MarkMissingWeak(byte[] library, byte[] libstdcxx)
     {
         var defined = new HashSet<string>(DefinedVersions(libstdcxx));
         var missing = new List<string>();
         foreach (var need in Needs(library).Where(n => n.File == "libstdc++.so.6" && !defined.Contains(n.Name)))
         {
-            if (SymbolVersions(library).Contains(need.Index))
-                throw new InvalidDataException($"a symbol of the library is bound to {need.Name}, which the libstdc++ of this machine does not define.");
+            if (RelocatedVersions(library).Contains(need.Index))
+                throw new InvalidDataException($"the library calls a symbol of {need.Name}, which the libstdc++ of this machine does not define.");
             library[need.FlagsOffset] |= (byte)FlagWeak;
             missing.Add(need.Name);
         }
@@ -144,12 +145,14 @@ public static class ElfVersions
         }
     }
 
-    private static HashSet<ushort> SymbolVersions(byte[] elf)
+    /// <summary>The version indices of the symbols that some relocation refers to: what the library can really call.</summary>
+    private static HashSet<ushort> RelocatedVersions(byte[] elf)
     {
+        var versions = Sections(elf).First(s => s.Type == VersionSymbols); // entry i belongs to dynamic symbol i
         var indices = new HashSet<ushort>();
-        foreach (var section in Sections(elf).Where(s => s.Type == VersionSymbols))
-            for (var at = section.Offset; at + 1 < section.Offset + section.Size; at += 2)
-                indices.Add((ushort)(ReadUInt16(elf, at) & 0x7fff));
+        foreach (var section in Sections(elf).Where(s => s.Type == RelocationsWithAddend))
+            for (var at = section.Offset; at + 24 <= section.Offset + section.Size; at += 24) // Elf64_Rela: offset, info, addend
+                indices.Add((ushort)(ReadUInt16(elf, versions.Offset + 2 * (long)(ReadUInt64(elf, at + 8) >> 32)) & 0x7fff));
         return indices;
     }
 
