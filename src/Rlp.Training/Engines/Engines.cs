@@ -1,14 +1,7 @@
+using Rlp.Corpora;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Training.Engines;
-
-/// <summary>Where the data of a stage stands: the next document to draw and the offset inside it. The whole state of the data loader.</summary>
-public readonly record struct DataCursor(long Document, int Offset)
-{
-    public static readonly DataCursor Start = new(0, 0);
-
-    public override string ToString() => $"{Document}:{Offset}";
-}
 
 /// <summary>One position of a step: the group that will think about it, its prefix tokens x_&lt;t and the observed token x_t.</summary>
 public sealed record GroupPosition(int Group, int[] Prefix, int NextToken);
