@@ -27,6 +27,7 @@ internal sealed class RotaryEmbedding(int headDim, double theta, Device device) 
     {
         if (cosine.shape[0] >= positions) return;
         using var noGradient = no_grad();
+        using var ordinary = inference_mode(false); // the tables outlive a sampling call and take part in training
         using var scope = NewDisposeScope();
         var length = Math.Max(64, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)positions));
         var half = headDim / 2;

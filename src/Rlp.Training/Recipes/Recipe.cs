@@ -181,6 +181,9 @@ public sealed record StageSettings
 
     /// <summary>Tokens after which a document is cut.</summary>
     public int ContextLength { get; init; } = 1024;
+
+    /// <summary>Padded tokens of one forward and backward pass; a larger batch adds up the gradients of several. Decides memory, and the last bits.</summary>
+    public int MicroBatchTokens { get; init; } = 16_384;
 }
 
 public enum LearningRateSchedule
