@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Rlp.Corpora;
 
 namespace Rlp.Training.Recipes;
 
@@ -99,19 +100,6 @@ public enum CorpusKind
     Jsonl,
 }
 
-/// <summary>What the thoughts of a synthetic document look like.</summary>
-public enum ThoughtQuality
-{
-    /// <summary>No thought in the document.</summary>
-    None,
-
-    /// <summary>Every intermediate result is right.</summary>
-    Clean,
-
-    /// <summary>Each digit is replaced by a uniformly chosen other one with probability <see cref="CorpusSettings.Corruption"/>.</summary>
-    Corrupted,
-}
-
 public sealed record CorpusSettings
 {
     public required string Name { get; init; }
@@ -129,7 +117,7 @@ public sealed record CorpusSettings
     /// <summary>Terms of an arithmetic chain.</summary>
     public int Terms { get; init; } = 5;
 
-    public ThoughtQuality Thoughts { get; init; } = ThoughtQuality.None;
+    public ArithmeticThoughts Thoughts { get; init; } = ArithmeticThoughts.None;
 
     /// <summary>Probability in [0, 1] that a digit of a corrupted thought is wrong.</summary>
     public double Corruption { get; init; } = 0.3;

@@ -8,7 +8,7 @@ namespace Rlp.Training.Engines.Torch;
 /// <summary>The engines on libtorch.</summary>
 public sealed class TorchEngineFactory : IEngineFactory
 {
-    public IDataEngine OpenData(StageContext context) => new TorchlessDataEngine(context);
+    public IDataEngine OpenData(StageContext context) => new CorpusDataEngine(context);
 
     public ILearnerEngine OpenLearner(StageContext context, CheckpointReference? checkpoint)
     {
