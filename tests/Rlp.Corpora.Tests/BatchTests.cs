@@ -48,7 +48,7 @@ public sealed class BatchTests
         var loader = new NtpBatches(stream, Characters, contextLength);
         var predicted = new List<(int, int)>();
         var cursor = DataCursor.Start;
-        while (cursor.Document < 50)
+        while (cursor.Document < 50 || cursor.Offset > 0)
         {
             var batch = loader.Load(cursor, 1);
             var piece = Assert.Single(batch.Documents);

@@ -42,6 +42,18 @@ public sealed class DocumentStreamTests
     }
 
     [Fact]
+    public void Seeds_and_parts_have_orders_of_their_own()
+    {
+        var corpus = ListCorpus.Numbered("a", 1000);
+        var nothing = new HeldOutSplit(0);
+        DocumentStream one = new([(corpus, 1)], 1, nothing, false), two = new([(corpus, 1)], 2, nothing, false);
+        Assert.InRange(Texts(one, 0, 1000).Zip(Texts(two, 0, 1000)).Count(pair => pair.First == pair.Second), 0, 10); // 1 by chance
+        // Parts of one order would make this mixture of equal parts the same sequence as one part alone.
+        DocumentStream mixture = new([(corpus, 1), (corpus, 1)], 1, nothing, false);
+        Assert.InRange(Texts(one, 0, 1000).Zip(Texts(mixture, 0, 1000)).Count(pair => pair.First == pair.Second), 400, 600);
+    }
+
+    [Fact]
     public void A_part_of_a_mixture_repeats_nothing_within_as_many_draws_as_it_has_documents()
     {
         ListCorpus a = ListCorpus.Numbered("a", 1000), b = ListCorpus.Numbered("b", 1000);

@@ -35,6 +35,17 @@ public sealed class JsonlCorpusTests : IDisposable
     }
 
     [Fact]
+    public void Lines_that_end_at_the_end_of_a_read_buffer_are_lines_like_others()
+    {
+        for (var shift = -2; shift < 6; shift++)
+        {
+            var first = new string('y', (1 << 20) - "{\"text\":\"\"}\n".Length - shift);
+            using var corpus = new JsonlCorpus("j", folder.File("j.jsonl", $"{{\"text\":\"{first}\"}}\n{{\"text\":\"b\"}}\n"), "text");
+            Assert.Equal([first, "b"], All(corpus));
+        }
+    }
+
+    [Fact]
     public void A_missing_key_is_refused_with_file_line_expected_and_found_keys()
     {
         var path = folder.File("j.jsonl", "{\"text\":\"a\"}\n\n{\"question\":\"q\",\"answer\":\"a\"}\n");

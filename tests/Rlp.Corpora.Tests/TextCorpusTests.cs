@@ -31,12 +31,13 @@ public sealed class TextCorpusTests : IDisposable
         for (var i = 0; text.Length < 2_500_000; i++) text.Append('x', i % 613).Append("😀é").Append("<|sep|>");
         using var corpus = new TextCorpus("t", folder.File("t.txt", text.ToString()), "<|sep|>");
         Assert.Equal(text.ToString().Split("<|sep|>", StringSplitOptions.RemoveEmptyEntries), All(corpus));
-        for (var shift = 1; shift < 12; shift++)
-        {
-            var shifted = new string('y', (1 << 20) - shift) + "😀<|sep|>é";
-            using var across = new TextCorpus("t", folder.File("s.txt", shifted), "<|sep|>");
-            Assert.Equal(shifted.Split("<|sep|>"), All(across));
-        }
+        foreach (var separator in new[] { "<|sep|>", "\n\n", "|" })
+            for (var shift = 1; shift < 12; shift++)
+            {
+                var shifted = new string('y', (1 << 20) - shift) + "😀" + separator + "é";
+                using var across = new TextCorpus("t", folder.File("s.txt", shifted), separator);
+                Assert.Equal(shifted.Split(separator), All(across));
+            }
     }
 
     [Fact]
@@ -80,6 +81,10 @@ public sealed class TextCorpusTests : IDisposable
         Assert.Equal("two", corpus.Read(1).Text);
         File.AppendAllText(path, "\nthree");
         Assert.Contains("has changed", Assert.Throws<CorpusException>(() => corpus.Read(1)).Message);
+        using var again = new TextCorpus("t", path, "\n");
+        File.WriteAllText(path, "one\nTWO\nthree");
+        File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddSeconds(5)); // clocks of file systems are coarse
+        Assert.Contains("has changed", Assert.Throws<CorpusException>(() => again.Read(1)).Message);
     }
 
     [Fact]
