@@ -5,8 +5,8 @@ namespace Rlp.Corpora;
 
 /// <summary>
 /// Left-to-right chains modulo 10, such as <c>7+5-3+2-9=2</c>, each on a line of its own. Digits are uniform in 0..9, operators uniform in
-/// {+, -}. Document i is a pure function of the seed and i; corpora of one seed that differ only in their thoughts pose the same problems at
-/// the same indices. The split key is the expression up to and including '=', because one expression occurs at many indices.
+/// {+, -}. Document i is a pure function of the seed and i; corpora of one seed that differ only in their thoughts pose the same problems
+/// at the same indices. The split key is the expression up to and including '=', because one expression occurs at many indices.
 /// </summary>
 public sealed class ArithmeticCorpus : ICorpus
 {
@@ -25,7 +25,8 @@ public sealed class ArithmeticCorpus : ICorpus
     /// <param name="terms">Digits of a chain, at least 2. A thought has terms - 1 digits.</param>
     /// <param name="seed">Decides every document, but not which expressions a split holds out.</param>
     /// <param name="thoughts">What stands between '=' and the answer.</param>
-    /// <param name="corruption">Probability in [0, 1] that a digit of a corrupted thought is one of the nine others, each as likely.</param>
+    /// <param name="corruption">Probability in [0, 1] that a digit of a corrupted thought is one of the nine others, each as
+    /// likely.</param>
     /// <param name="beginMarker">Text before a thought.</param>
     /// <param name="endMarker">Text after a thought.</param>
     /// <param name="count">Number of documents.</param>
@@ -36,7 +37,7 @@ public sealed class ArithmeticCorpus : ICorpus
         if (terms is < 2 or > MostTerms)
             throw new ArgumentOutOfRangeException(nameof(terms), terms, $"corpus '{name}': an arithmetic chain has 2 to {MostTerms} terms");
         if (corruption is not (>= 0 and <= 1))
-            throw new ArgumentOutOfRangeException(nameof(corruption), corruption, $"corpus '{name}': corruption is a probability in [0, 1]");
+            throw new ArgumentOutOfRangeException(nameof(corruption), corruption, $"corpus '{name}': corruption is in [0, 1]");
         if (thoughts != ArithmeticThoughts.None && (beginMarker.Length == 0 || endMarker.Length == 0))
             throw new ArgumentException($"corpus '{name}': thoughts need a begin and an end marker, at least one of them is empty");
         if (count < 1)
@@ -54,8 +55,9 @@ public sealed class ArithmeticCorpus : ICorpus
         replacementKey = Philox.Key(seed, "arithmetic replacement");
 
         var spoiled = thoughts == ArithmeticThoughts.Corrupted ? corruption : 0;
-        string[] markers = thoughts == ArithmeticThoughts.None ? [] : [beginMarker, endMarker, spoiled.ToString("R", CultureInfo.InvariantCulture)];
-        Fingerprint = CorpusFingerprint.Of(["arithmetic", $"{terms}", $"{seed}", $"{count}", $"{thoughts}", .. markers]);
+        string[] thoughtFacts = [beginMarker, endMarker, spoiled.ToString("R", CultureInfo.InvariantCulture)];
+        if (thoughts == ArithmeticThoughts.None) thoughtFacts = [];
+        Fingerprint = CorpusFingerprint.Of(["arithmetic", $"{terms}", $"{seed}", $"{count}", $"{thoughts}", .. thoughtFacts]);
     }
 
     public string Name { get; }

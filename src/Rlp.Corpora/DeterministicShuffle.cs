@@ -5,7 +5,8 @@ namespace Rlp.Corpora;
 /// <summary>
 /// A permutation of [0, count) for each epoch, computed one element at a time: a balanced Feistel network whose round function is Philox,
 /// over the smallest domain of 4^k elements that holds the count, walked along its cycles until it lands in range (Black and Rogaway,
-/// "Ciphers with Arbitrary Finite Domains", 2002). The domain is less than four times the count, so a walk has less than four steps on average.
+/// "Ciphers with Arbitrary Finite Domains", 2002). The domain is less than four times the count, so a walk has less than four steps on
+/// average.
 /// </summary>
 public sealed class DeterministicShuffle
 {
@@ -44,8 +45,9 @@ public sealed class DeterministicShuffle
     private ulong Permute(ulong epoch, ulong element)
     {
         ulong left = element >> halfBits, right = element & halfMask;
+        // Added, not xored: rounds of xor make even permutations only, and a small count would see some orders more often than others.
         for (var round = 0UL; round < Rounds; round++)
-            (left, right) = (right, left ^ (Philox.Block64(key, round << 32 | right, epoch).Low & halfMask));
+            (left, right) = (right, (left + Philox.Block64(key, round << 32 | right, epoch).Low) & halfMask);
         return left << halfBits | right;
     }
 }

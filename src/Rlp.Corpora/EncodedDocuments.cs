@@ -22,17 +22,18 @@ internal sealed class EncodedDocuments(DocumentStream stream, TextEncoder encode
     public CorpusException Fruitless(long number, string soughtFor)
     {
         var corpus = stream.Draw(number).Corpus.Name;
-        return new CorpusException($"corpus '{corpus}': {MostFruitless} documents in a row (up to number {number}) gave nothing; looked for {soughtFor}. "
-            + "Check the position settings, the tokenizer and the corpus.");
+        return new CorpusException($"corpus '{corpus}': {MostFruitless} documents in a row (up to number {number}) gave nothing; "
+            + $"looked for {soughtFor}. Check the position settings, the tokenizer and the corpus.");
     }
 
     public static void CheckCursor(DataCursor from, int batchSize)
     {
-        if (from.Document < 0 || from.Offset < 0) throw new ArgumentOutOfRangeException(nameof(from), from, "a cursor has no negative part");
+        if (from.Document < 0 || from.Offset < 0)
+            throw new ArgumentOutOfRangeException(nameof(from), from, "a cursor has no negative part");
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
     }
 
     public static CorpusException OffsetOutside(DataCursor from, int length) =>
-        new($"the cursor {from} points behind the end of document {from.Document}, which has {length} tokens: the corpus, the tokenizer or the "
-            + "position settings are not those that the cursor was saved with.");
+        new($"the cursor {from} points behind the end of document {from.Document}, which has {length} tokens: "
+            + "the corpus, the tokenizer or the position settings are not those that the cursor was saved with.");
 }

@@ -3,7 +3,9 @@ namespace Rlp.Corpora;
 /// <summary>The fixed set of held-out problems that evaluations share.</summary>
 public static class HeldOutProblems
 {
-    /// <summary>The first <paramref name="count"/> documents of the stream that pose different problems (have different split keys).</summary>
+    /// <summary>
+    /// The first <paramref name="count"/> documents of the stream that pose different problems (have different split keys).
+    /// </summary>
     /// <exception cref="ArgumentException">The stream draws training documents.</exception>
     /// <exception cref="CorpusException">The held-out side has too few different problems.</exception>
     public static IReadOnlyList<Document> Take(DocumentStream stream, int count)

@@ -5,8 +5,8 @@ using System.Text;
 namespace Rlp.Corpora;
 
 /// <summary>
-/// Which documents training never sees: a pure function of the salt, the document's <see cref="ICorpus.SplitKey"/> and the fraction, the same
-/// in every run, seed and corpus. The held-out set of a smaller fraction is part of that of a larger one.
+/// Which documents training never sees: a pure function of the salt, the document's <see cref="ICorpus.SplitKey"/> and the fraction, the
+/// same in every run, seed and corpus. The held-out set of a smaller fraction is part of that of a larger one.
 /// </summary>
 public sealed record HeldOutSplit
 {

@@ -4,8 +4,8 @@ namespace Rlp.Corpora;
 public interface IPositionStrategy
 {
     /// <summary>
-    /// Offsets t, 1 &lt;= t &lt; tokens.Length, strictly ascending: token x_t is predicted from the prefix tokens[0..t). Empty where the document
-    /// has no such position. A pure function of the tokens and the document's number in the stream.
+    /// Offsets t, 1 &lt;= t &lt; tokens.Length, strictly ascending: token x_t is predicted from the prefix tokens[0..t). Empty where the
+    /// document has no such position. A pure function of the tokens and the document's number in the stream.
     /// </summary>
     IReadOnlyList<int> Choose(ReadOnlySpan<int> tokens, long document);
 

@@ -18,8 +18,8 @@ public sealed class JsonlCorpus : ICorpus, IDisposable
     /// <param name="path">The file; it must stay as it is while the corpus is open.</param>
     /// <param name="field">The key that holds the document's text.</param>
     /// <exception cref="CorpusException">
-    /// The file is missing, unreadable, empty or not UTF-8, or a line is no JSON object with a text under that key; the message names the file,
-    /// the line, the key expected and the keys found.
+    /// The file is missing, unreadable, empty or not UTF-8, or a line is no JSON object with a text under that key; the message names the
+    /// file, the line, the key expected and the keys found.
     /// </exception>
     public JsonlCorpus(string name, string path, string field)
     {
@@ -72,9 +72,11 @@ public sealed class JsonlCorpus : ICorpus, IDisposable
             if (line.ValueKind != JsonValueKind.Object)
                 throw new CorpusException($"{place}: expected a JSON object with the key '{field}', found {Described(line)}.");
             if (!line.TryGetProperty(field, out var text))
-                throw new CorpusException($"{place}: expected the key '{field}', found {Keys(line)}. Set the corpus's field to the key that holds the text.");
+                throw new CorpusException($"{place}: expected the key '{field}', found {Keys(line)}. "
+                    + "Set the corpus's field to the key that holds the text.");
             if (text.ValueKind != JsonValueKind.String)
-                throw new CorpusException($"{place}: the key '{field}' must hold a text, found {Described(text)}; the object has {Keys(line)}.");
+                throw new CorpusException($"{place}: the key '{field}' must hold a text, found {Described(text)}; "
+                    + $"the object has {Keys(line)}.");
             return text.GetString()!;
         }
         catch (Exception failure) when (failure is JsonException or InvalidOperationException) // the latter: \ud800 without its other half
@@ -96,6 +98,7 @@ public sealed class JsonlCorpus : ICorpus, IDisposable
     private static string Keys(JsonElement line)
     {
         var keys = line.EnumerateObject().Select(property => $"'{property.Name}'").ToList();
-        return keys.Count == 0 ? "no keys" : "the keys " + string.Join(", ", keys.Take(KeysShown)) + (keys.Count > KeysShown ? ", ..." : "");
+        if (keys.Count == 0) return "no keys";
+        return "the keys " + string.Join(", ", keys.Take(KeysShown)) + (keys.Count > KeysShown ? ", ..." : "");
     }
 }

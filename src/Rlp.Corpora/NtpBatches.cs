@@ -24,7 +24,8 @@ public sealed class NtpBatches
     }
 
     /// <summary>The batch that begins at the cursor; a pure function of the cursor and the size.</summary>
-    /// <exception cref="CorpusException">10,000 documents in a row have fewer than 2 tokens, or the cursor is not of this stream.</exception>
+    /// <exception cref="CorpusException">10,000 documents in a row have fewer than 2 tokens, or the cursor is not of this
+    /// stream.</exception>
     public NtpBatch Load(DataCursor from, int batchSize)
     {
         EncodedDocuments.CheckCursor(from, batchSize);
@@ -34,7 +35,8 @@ public sealed class NtpBatches
         while (pieces.Count < batchSize)
         {
             var tokens = documents.At(number);
-            if (offset > 0 && offset > tokens.Length - 2) throw EncodedDocuments.OffsetOutside(new DataCursor(number, offset), tokens.Length);
+            if (offset > 0 && offset > tokens.Length - 2)
+                throw EncodedDocuments.OffsetOutside(new DataCursor(number, offset), tokens.Length);
             if (tokens.Length < 2)
             {
                 if (++fruitless == EncodedDocuments.MostFruitless) throw documents.Fruitless(number, "documents of at least 2 tokens");

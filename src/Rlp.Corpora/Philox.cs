@@ -16,7 +16,9 @@ public static class Philox
     private const uint KeyIncrement0 = 0x9E3779B9; // golden ratio
     private const uint KeyIncrement1 = 0xBB67AE85; // sqrt(3) - 1
 
-    /// <summary>128 random bits: the block of the counter under the key. Words are least significant first, as in the paper's reference code.</summary>
+    /// <summary>
+    /// 128 random bits: the block of the counter under the key. Words are least significant first, as in the paper's reference code.
+    /// </summary>
     public static (uint, uint, uint, uint) Block(ulong key, ulong counterLow, ulong counterHigh)
     {
         uint key0 = (uint)key, key1 = (uint)(key >> 32);
@@ -45,7 +47,9 @@ public static class Philox
     public static ulong Key(ulong seed, string purpose)
     {
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(purpose));
-        return Block64(seed, BinaryPrimitives.ReadUInt64LittleEndian(digest), BinaryPrimitives.ReadUInt64LittleEndian(digest.AsSpan(8))).Low;
+        var counterLow = BinaryPrimitives.ReadUInt64LittleEndian(digest);
+        var counterHigh = BinaryPrimitives.ReadUInt64LittleEndian(digest.AsSpan(8));
+        return Block64(seed, counterLow, counterHigh).Low;
     }
 
     /// <summary>Maps 32 random bits to a multiple of 2^-32 in [0, 1).</summary>
@@ -55,8 +59,8 @@ public static class Philox
     public static double Uniform(ulong bits) => (bits >> 11) * (1.0 / (1UL << 53));
 
     /// <summary>
-    /// An integer of [0, <paramref name="bound"/>), each with exactly the same probability (D. Lemire, "Fast Random Integer Generation in an
-    /// Interval", 2019). A rejected block is followed by the block whose counter it is.
+    /// An integer of [0, <paramref name="bound"/>), each with exactly the same probability (D. Lemire, "Fast Random Integer Generation in
+    /// an Interval", 2019). A rejected block is followed by the block whose counter it is.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The bound is 0.</exception>
     public static ulong Below(ulong bound, ulong key, ulong counterLow, ulong counterHigh)

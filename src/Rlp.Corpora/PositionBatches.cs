@@ -1,6 +1,8 @@
 namespace Rlp.Corpora;
 
-/// <summary>One position: the prefix x_&lt;t, at least one token, cut from the left to the context length, and the observed token x_t.</summary>
+/// <summary>
+/// One position: the prefix x_&lt;t, at least one token, cut from the left to the context length, and the observed token x_t.
+/// </summary>
 public sealed record CorpusPosition(int[] Prefix, int NextToken);
 
 /// <summary>The positions of one batch, and where the next batch begins.</summary>
@@ -70,8 +72,8 @@ public sealed class PositionBatches
         var chosen = strategy.Choose(tokens, number);
         for (var i = 0; i < chosen.Count; i++)
             if (chosen[i] >= tokens.Length || chosen[i] <= (i == 0 ? 0 : chosen[i - 1]))
-                throw new InvalidOperationException($"{strategy.GetType().Name} chose [{string.Join(", ", chosen.Take(20))}] in a document of "
-                    + $"{tokens.Length} tokens: positions must ascend strictly within [1, {tokens.Length})");
+                throw new InvalidOperationException($"{strategy.GetType().Name} chose [{string.Join(", ", chosen.Take(20))}] "
+                    + $"in a document of {tokens.Length} tokens: positions must ascend strictly within [1, {tokens.Length})");
         return chosen;
     }
 }

@@ -32,13 +32,14 @@ internal sealed class RecordFile : IDisposable
     private readonly List<int> lengths = [];
 
     /// <param name="path">A UTF-8 file, or one compressed by gzip where the path ends in .gz.</param>
-    /// <param name="separator">What stands between two records; empty: the file is one record. Two neighbours enclose an empty record.</param>
+    /// <param name="separator">What stands between two records; empty: the file is one record. Two neighbours enclose an empty
+    /// record.</param>
     public RecordFile(string path, string separator)
     {
         this.path = path;
         var separatorBytes = Strict.GetBytes(separator);
         if (separatorBytes.Length > LongestSeparator)
-            throw new ArgumentException($"a separator of {separatorBytes.Length} bytes is longer than {LongestSeparator}", nameof(separator));
+            throw new ArgumentException($"{path}: the separator has {separatorBytes.Length} bytes, more than {LongestSeparator}", nameof(separator));
 
         decompressed = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
         try
@@ -103,7 +104,8 @@ internal sealed class RecordFile : IDisposable
         try
         {
             // The index, the split and the fingerprint were taken from the text as it was: going on would train on something else.
-            if (!decompressed && (RandomAccess.GetLength(handle) != Length || File.GetLastWriteTimeUtc(handle) != writtenAt)) throw Changed();
+            if (!decompressed && (RandomAccess.GetLength(handle) != Length || File.GetLastWriteTimeUtc(handle) != writtenAt))
+                throw Changed();
             var bytes = new byte[lengths[record]];
             for (var filled = 0; filled < bytes.Length;)
             {
@@ -152,7 +154,8 @@ internal sealed class RecordFile : IDisposable
             for (int read; (read = source.Read(chunk)) > 0; written += read)
             {
                 if (written + read > LargestDecompressedFile)
-                    throw new CorpusException($"{path}: more than {LargestDecompressedFile} bytes when decompressed. Decompress it yourself and name the plain file.");
+                    throw new CorpusException($"{path}: more than {LargestDecompressedFile} bytes when decompressed. "
+                        + "Decompress it yourself and name the plain file.");
                 RandomAccess.Write(handle, chunk.AsSpan(0, read), written);
             }
             return handle;
@@ -213,12 +216,14 @@ internal sealed class RecordFile : IDisposable
     }
 
     private CorpusException InvalidText(long offset) =>
-        new($"{path}: invalid UTF-8 at byte offset {offset}{(decompressed ? " of the decompressed text" : "")}. Convert the file to UTF-8.");
+        new($"{path}: invalid UTF-8 at byte offset {offset}{(decompressed ? " of the decompressed text" : "")}. "
+            + "Convert the file to UTF-8.");
 
     private void AddRecord(long start, long end)
     {
         if (end - start > LongestRecord)
-            throw new CorpusException($"{path}: the document at byte offset {start} has {end - start} bytes, more than {LongestRecord}. Choose a separator that cuts the text.");
+            throw new CorpusException($"{path}: the document at byte offset {start} has {end - start} bytes, "
+                + $"more than {LongestRecord}. Choose a separator that cuts the text.");
         starts.Add(start);
         lengths.Add((int)(end - start));
     }

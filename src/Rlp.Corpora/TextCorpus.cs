@@ -11,7 +11,8 @@ public sealed class TextCorpus : ICorpus, IDisposable
     /// <param name="name">The corpus's name in the recipe.</param>
     /// <param name="path">The file; it must stay as it is while the corpus is open.</param>
     /// <param name="separator">What stands between two documents; empty: the whole file is one document.</param>
-    /// <exception cref="CorpusException">The file is missing, unreadable, empty or not UTF-8; the message names it and the byte offset.</exception>
+    /// <exception cref="CorpusException">The file is missing, unreadable, empty or not UTF-8; the message names it and the byte
+    /// offset.</exception>
     public TextCorpus(string name, string path, string separator)
     {
         Name = name;
