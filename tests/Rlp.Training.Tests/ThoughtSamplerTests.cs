@@ -1,0 +1,107 @@
+
+namespace Rlp.Training.Tests;
+
+public sealed class ThoughtSamplerTests
+{
+    private readonly TinyPolicy policy = new();
+
+    [Fact]
+    public void Thoughts_are_never_empty_hold_no_padding_or_begin_marker_and_end_with_the_end_marker()
+    {
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 1, temperature: 2.0, maxThoughtTokens: 5);
+        var thoughts = sampler.Sample(1, policy.Positions("1+2=", "7-3="), 200).SelectMany(g => g.Thoughts).ToList();
+
+        Assert.All(thoughts, t =>
+        {
+            Assert.InRange(t.Tokens.Length, 2, 5);
+            Assert.Equal(policy.Tokenizer.EndThought, t.Tokens[^1]);
+            Assert.DoesNotContain(policy.Tokenizer.Padding, t.Tokens);
+            Assert.DoesNotContain(policy.Tokenizer.BeginThought, t.Tokens);
+            Assert.DoesNotContain(policy.Tokenizer.EndThought, t.Tokens[..^1]);
+        });
+        Assert.True(thoughts.Select(t => t.Tokens.Length).Distinct().Count() == 4, "every length from 2 to 5 should occur in 400 thoughts");
+    }
+
+    [Fact]
+    public void A_thought_cut_at_the_limit_is_closed_without_choice_and_counted()
+    {
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 1, temperature: 2.0, maxThoughtTokens: 4);
+        var thoughts = sampler.Sample(1, policy.Positions("1+2="), 200)[0].Thoughts;
+
+        Assert.Contains(thoughts, t => t.Clipped);
+        Assert.Contains(thoughts, t => !t.Clipped);
+        Assert.All(thoughts, t => Assert.Equal(t.Tokens.Length == 4, t.Clipped));
+        Assert.All(thoughts.Where(t => t.Clipped), t => Assert.Equal(0f, t.LogProbabilities[^1])); // the forced token had probability one
+        Assert.All(thoughts.Where(t => !t.Clipped), t => Assert.True(t.LogProbabilities[^1] < 0));
+    }
+
+    [Fact]
+    public void A_thought_depends_on_its_group_and_member_but_not_on_the_company_it_is_sampled_in()
+    {
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 5, temperature: 1.0, maxThoughtTokens: 6);
+        var positions = policy.Positions("1+2=", "3+4-5=", "9=");
+        var together = sampler.Sample(7, positions, 6);
+        var fewer = sampler.Sample(7, positions, 3);
+
+        for (var g = 0; g < 3; g++)
+        {
+            var alone = sampler.Sample(7, [positions[g]], 6)[0];
+            for (var i = 0; i < 6; i++)
+            {
+                Assert.Equal(together[g].Thoughts[i].Tokens, alone.Thoughts[i].Tokens);
+                if (i < 3) Assert.Equal(together[g].Thoughts[i].Tokens, fewer[g].Thoughts[i].Tokens);
+            }
+        }
+        Assert.NotEqual(sampler.Sample(8, positions, 6).Select(g => g.ThoughtsSha256()), together.Select(g => g.ThoughtsSha256()));
+        Assert.Equal(sampler.Sample(7, positions, 6).Select(g => g.ThoughtsSha256()), together.Select(g => g.ThoughtsSha256()));
+    }
+
+    [Fact]
+    public void Evidence_from_the_cache_agrees_with_a_full_teacher_forced_pass()
+    {
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 2, temperature: 1.0, maxThoughtTokens: 6);
+        var groups = sampler.Sample(1, policy.Positions("1+2=", "3+4-5=", "9="), 8);
+
+        var full = new EvidenceScorer(policy.Decoder, policy.Tokenizer, 64).WithThought(groups);
+
+        var cached = groups.SelectMany(g => g.Thoughts.Select(t => t.PredictedEvidence)).ToArray();
+        for (var i = 0; i < full.Length; i++) Assert.Equal(full[i], cached[i], 1e-5);
+        Assert.True(cached.Distinct().Count() > 10, "the thoughts should matter");
+    }
+
+    [Fact]
+    public void First_tokens_come_as_often_as_the_masked_tempered_softmax_says()
+    {
+        const int samples = 8000;
+        const double temperature = 0.8;
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 3, temperature, maxThoughtTokens: 3);
+        var position = policy.Positions("4-4=")[0];
+        var counts = sampler.Sample(1, [position], samples)[0].Thoughts.CountBy(t => t.Tokens[0]).ToDictionary();
+
+        // The distribution once more, from logits and plain arithmetic.
+        using var noGradient = TorchSharp.torch.no_grad();
+        var tokens = TorchSharp.torch.tensor(position.Prefix.Append(policy.Tokenizer.BeginThought).Select(t => (long)t).ToArray()).unsqueeze(0);
+        var hidden = policy.Decoder.Hidden(tokens);
+        var logits = policy.Decoder.Logits(hidden.select(1, hidden.shape[1] - 1)).data<float>().ToArray();
+        int[] forbidden = [policy.Tokenizer.Padding, policy.Tokenizer.BeginThought, policy.Tokenizer.EndThought];
+        var weights = logits.Select((l, v) => forbidden.Contains(v) ? 0 : Math.Exp(l / temperature)).ToArray();
+        var chiSquare = 0.0;
+        for (var v = 0; v < weights.Length; v++)
+        {
+            var expected = samples * weights[v] / weights.Sum();
+            if (expected > 0) chiSquare += Math.Pow(counts.GetValueOrDefault(v) - expected, 2) / expected;
+        }
+        Assert.True(chiSquare < 40, $"chi-square {chiSquare:F1} with 13 degrees of freedom"); // above 40: one in 10,000
+    }
+
+    [Theory]
+    [InlineData(0.0, 1)] // the first token with probability, not the forbidden one before it
+    [InlineData(0.2499, 1)]
+    [InlineData(0.2501, 3)]
+    [InlineData(0.99999999999, 3)]
+    public void Drawing_inverts_the_distribution_and_never_gives_a_token_of_probability_zero(double noise, long expected)
+    {
+        var logProbabilities = TorchSharp.torch.tensor(new[,] { { double.NegativeInfinity, Math.Log(0.25), double.NegativeInfinity, Math.Log(0.75), double.NegativeInfinity } });
+        Assert.Equal(expected, ThoughtSampler.Draw(logProbabilities, TorchSharp.torch.tensor(new[] { noise })).item<long>());
+    }
+}
