@@ -24,8 +24,10 @@ public sealed partial class EffectiveSettings
     {
         this.known = known;
         this.problems = problems;
-        var keys = layers.Where(a => a.Value is not null && IsKnown(a)).ToList();
-        foreach (var assignment in keys) Assign(assignment, keys, depth: 0);
+        var keys = layers.Where(a => IsKnown(a) && a.Value is not null).ToList();
+        foreach (var assignment in keys)
+            if (known.IsSection(assignment.Path)) CopySection(assignment, keys);
+            else Assign(assignment);
         GiveDefaultsToNamedSections(layers);
         var before = problems.Count;
         var done = new HashSet<string>();
@@ -63,10 +65,15 @@ public sealed partial class EffectiveSettings
             Refuse(assignment, $"'{odd}' in '{assignment.Key}' cannot be a name; names hold letters, digits, '-' and '_'");
             return false;
         }
-        if (known.IsKey(assignment.Path)) return true;
+        if (known.IsKey(assignment.Path))
+        {
+            if (assignment.Value is not null) return true;
+            Refuse(assignment, $"'{assignment.Key}' is no section; write '{assignment.Key} = ...'");
+            return false;
+        }
         if (known.IsSection(assignment.Path))
         {
-            if (SectionReference().IsMatch(assignment.Value!)) return true;
+            if (assignment.Value is null || SectionReference().IsMatch(assignment.Value)) return true;
             Refuse(assignment, $"'{assignment.Key}' is a section and cannot be '{assignment.Value}'; write '{assignment.Key} {{ ... }}'");
             return false;
         }
@@ -74,13 +81,8 @@ public sealed partial class EffectiveSettings
         return false;
     }
 
-    private void Assign(HoconAssignment assignment, IReadOnlyList<HoconAssignment> all, int depth)
+    private void Assign(HoconAssignment assignment)
     {
-        if (known.IsSection(assignment.Path))
-        {
-            CopySection(assignment, all, depth);
-            return;
-        }
         var value = assignment.Value!;
         if (assignment.Appends)
             value = assigned.TryGetValue(assignment.Key, out var list) ? $"{list.Value} [{value}]" : $"[{value}]";
@@ -88,30 +90,42 @@ public sealed partial class EffectiveSettings
     }
 
     /// <summary>`a = ${b}` between sections becomes `a.x = ${b.x}` for each key of b; later lines can override single ones.</summary>
-    private void CopySection(HoconAssignment assignment, IReadOnlyList<HoconAssignment> all, int depth)
+    private void CopySection(HoconAssignment assignment, IReadOnlyList<HoconAssignment> all)
     {
-        var source = SectionReference().Match(assignment.Value!).Groups["path"].Value.Split('.');
-        if (!known.IsSection(source) || depth > DeepestCopy)
+        var source = Source(assignment);
+        if (!known.IsSection(source))
         {
-            Refuse(assignment, depth > DeepestCopy
-                ? $"'{assignment.Key}' refers to itself through '{assignment.Value}'"
-                : $"'{assignment.Key}' is a section and '{assignment.Value}' is none");
+            Refuse(assignment, $"'{assignment.Key}' is a section and '{assignment.Value}' is none");
             return;
         }
-        var named = all.Where(a => a.Path.Count > source.Length && a.Path.Take(source.Length).SequenceEqual(source));
-        var below = known.Below(source).Where(k => !k.Contains(KnownKeys.AnyName))
-            .Concat(named.Select(a => a.Path.Skip(source.Length).ToArray()))
-            .Select(k => string.Join('.', k)).Distinct();
-        foreach (var key in below)
+        foreach (var key in KeysBelow(source, all, depth: 0).DistinctBy(k => string.Join('.', k)))
         {
-            var reference = $"${{{string.Join('.', source)}.{key}}}";
-            var target = assignment with { Path = [.. assignment.Path, .. key.Split('.')], Value = reference };
-            if (IsKnown(target)) Assign(target, all, depth + 1);
+            var reference = $"${{{string.Join('.', source.Concat(key))}}}";
+            var target = assignment with { Path = [.. assignment.Path, .. key], Value = reference };
+            if (IsKnown(target)) assigned[target.Key] = target;
         }
-        // A section that is itself a copy has no keys of its own to list.
-        foreach (var copy in all.Where(a => a.Path.SequenceEqual(source) && SectionReference().IsMatch(a.Value!)))
-            CopySection(assignment with { Value = copy.Value }, all, depth + 1);
     }
+
+    /// <summary>The keys that a section has in the end, relative to it: documented ones, free names, and those it copies in turn.</summary>
+    private IEnumerable<IReadOnlyList<string>> KeysBelow(IReadOnlyList<string> section, IReadOnlyList<HoconAssignment> all, int depth)
+    {
+        var written = all.Where(a => known.IsKey(a.Path) && StartsWith(a.Path, section)).Select(a => (IReadOnlyList<string>)[.. a.Path.Skip(section.Count)]);
+        var keys = known.Below(section).Where(k => !k.Contains(KnownKeys.AnyName)).Concat(written);
+        if (depth == DeepestCopy) return keys; // sections that copy each other: their keys refer to themselves, which is refused later
+        foreach (var copy in all.Where(a => known.IsSection(a.Path)))
+        {
+            if (StartsWith(section, copy.Path))
+                keys = keys.Concat(KeysBelow([.. Source(copy), .. section.Skip(copy.Path.Count)], all, depth + 1));
+            else if (StartsWith(copy.Path, section))
+                keys = keys.Concat(KeysBelow(Source(copy), all, depth + 1).Select(k => (IReadOnlyList<string>)[.. copy.Path.Skip(section.Count), .. k]));
+        }
+        return keys.Where(k => known.IsKey([.. section, .. k]));
+    }
+
+    private static string[] Source(HoconAssignment copy) => SectionReference().Match(copy.Value!).Groups["path"].Value.Split('.');
+
+    private static bool StartsWith(IReadOnlyList<string> path, IReadOnlyList<string> section) =>
+        path.Count >= section.Count && path.Take(section.Count).SequenceEqual(section);
 
     private void GiveDefaultsToNamedSections(IReadOnlyList<HoconAssignment> layers)
     {

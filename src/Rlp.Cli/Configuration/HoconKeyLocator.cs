@@ -273,6 +273,7 @@ public sealed class HoconKeyLocator
                     if (Take() != closers.Pop())
                     {
                         Refuse(line, name, $"the brackets of '{name}' do not match");
+                        SkipLine();
                         return false;
                     }
                     break;
