@@ -33,12 +33,26 @@ public sealed record ScoredGroup(SampledGroup Sampled, double TeacherEvidence)
 /// otherwise); wall-clock figures are not among them, so that two equal runs have equal records.
 /// </summary>
 public sealed record AppliedStep(
-    long Step, long PolicyVersion, double Loss, double GradNorm, string ParametersSha256, IReadOnlyDictionary<string, double> Metrics);
+    long Step, long PolicyVersion, double Loss, double GradNorm, string ParametersSha256, IReadOnlyDictionary<string, double> Metrics)
+{
+    /// <summary>Corpus tokens read by this step.</summary>
+    public long InputTokens { get; init; }
 
-/// <summary>Result of one evaluation; accuracies are means over problems of the mean over samples, with standard errors over problems.</summary>
+    /// <summary>Floating-point operations of this step by <see cref="StageFlops"/>.</summary>
+    public double Flops { get; init; }
+}
+
+/// <summary>
+/// Result of one evaluation: accuracies with standard errors over problems, the mean evidence for the observed next token after a thought and
+/// without one (nats, both of the evaluated policy), and the mean thought length (tokens, end marker included).
+/// </summary>
 public sealed record EvaluationResult(
     double ThinkAccuracy, double ThinkAccuracyStandardError, double NothinkAccuracy, double NothinkAccuracyStandardError,
-    double InfoGain, double ThoughtLength, IReadOnlyList<EvaluationSample> Samples);
+    double PredictedEvidence, double NothinkEvidence, double ThoughtLength, IReadOnlyList<EvaluationSample> Samples)
+{
+    /// <summary>What the policy's own thoughts gain over its own prediction without one, in nats.</summary>
+    public double InfoGain => PredictedEvidence - NothinkEvidence;
+}
 
 /// <summary>One problem's first sampled thought, as text, for reports.</summary>
 public sealed record EvaluationSample(string Prefix, string Thought, string NextToken, string Answer, double PredictedEvidence, double TeacherEvidence);

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Rlp.Corpora;
 
 namespace Rlp.Training.Recipes;
 
@@ -99,19 +100,6 @@ public enum CorpusKind
     Jsonl,
 }
 
-/// <summary>What the thoughts of a synthetic document look like.</summary>
-public enum ThoughtQuality
-{
-    /// <summary>No thought in the document.</summary>
-    None,
-
-    /// <summary>Every intermediate result is right.</summary>
-    Clean,
-
-    /// <summary>Each digit is replaced by a uniformly chosen other one with probability <see cref="CorpusSettings.Corruption"/>.</summary>
-    Corrupted,
-}
-
 public sealed record CorpusSettings
 {
     public required string Name { get; init; }
@@ -129,7 +117,7 @@ public sealed record CorpusSettings
     /// <summary>Terms of an arithmetic chain.</summary>
     public int Terms { get; init; } = 5;
 
-    public ThoughtQuality Thoughts { get; init; } = ThoughtQuality.None;
+    public ArithmeticThoughts Thoughts { get; init; } = ArithmeticThoughts.None;
 
     /// <summary>Probability in [0, 1] that a digit of a corrupted thought is wrong.</summary>
     public double Corruption { get; init; } = 0.3;
@@ -181,6 +169,9 @@ public sealed record StageSettings
 
     /// <summary>Tokens after which a document is cut.</summary>
     public int ContextLength { get; init; } = 1024;
+
+    /// <summary>Padded tokens of one forward and backward pass; a larger batch adds up the gradients of several. Decides memory, and the last bits.</summary>
+    public int MicroBatchTokens { get; init; } = 16_384;
 }
 
 public enum LearningRateSchedule

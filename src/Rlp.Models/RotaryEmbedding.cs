@@ -1,0 +1,47 @@
+using static TorchSharp.torch;
+
+namespace Rlp.Models;
+
+/// <summary>Rotary position embedding in the half-rotating (NeoX) form that Qwen3 uses: pairs are (i, i + headDim / 2).</summary>
+internal sealed class RotaryEmbedding(int headDim, double theta, Device device) : IDisposable
+{
+    private Tensor cosine = zeros(0, headDim, device: device).DetachFromDisposeScope();
+    private Tensor sine = zeros(0, headDim, device: device).DetachFromDisposeScope();
+
+    /// <summary>Rotates [B, T, heads, headDim]; positions is [B, T] int64, or null for first, first + 1, ... in every row.</summary>
+    public Tensor Apply(Tensor x, int first, Tensor? positions, int last)
+    {
+        Reserve(last + 1);
+        var (cos, sin) = positions is null
+            ? (cosine.narrow(0, first, x.shape[1]).unsqueeze(1), sine.narrow(0, first, x.shape[1]).unsqueeze(1)) // [T, 1, D]
+            : (Rows(cosine, positions), Rows(sine, positions)); // [B, T, 1, D]
+        var half = headDim / 2;
+        var rotated = cat([x.narrow(-1, half, half), x.narrow(-1, 0, half)], -1); // the sign of the first half is in the sine table
+        return x * cos + rotated * sin;
+    }
+
+    private Tensor Rows(Tensor table, Tensor positions) =>
+        table.index_select(0, positions.flatten()).view(positions.shape[0], positions.shape[1], 1, headDim);
+
+    private void Reserve(int positions)
+    {
+        if (cosine.shape[0] >= positions) return;
+        using var noGradient = no_grad();
+        using var ordinary = inference_mode(false); // the tables outlive a sampling call and take part in training
+        using var scope = NewDisposeScope();
+        var length = Math.Max(64, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)positions));
+        var half = headDim / 2;
+        var frequencies = pow(theta, arange(half, dtype: float64, device: device).mul(-2.0 / headDim)); // theta^(-2i/D)
+        var angles = outer(arange(length, dtype: float64, device: device), frequencies); // [T, D/2]
+        cosine.Dispose();
+        sine.Dispose();
+        cosine = cat([angles.cos(), angles.cos()], -1).to(float32).DetachFromDisposeScope();
+        sine = cat([angles.sin().neg(), angles.sin()], -1).to(float32).DetachFromDisposeScope();
+    }
+
+    public void Dispose()
+    {
+        cosine.Dispose();
+        sine.Dispose();
+    }
+}

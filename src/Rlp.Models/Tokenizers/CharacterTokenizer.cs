@@ -1,0 +1,78 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Rlp.Models.Tokenizers;
+
+/// <summary>One token per character of a fixed alphabet, then padding, begin-of-thought and end-of-thought.</summary>
+public sealed class CharacterTokenizer : ITokenizer
+{
+    private readonly Rune[] alphabet;
+    private readonly Dictionary<Rune, int> ids = [];
+    private readonly string beginMarker;
+    private readonly string endMarker;
+
+    /// <exception cref="ArgumentException">The alphabet is empty or holds a character twice, or a marker is empty.</exception>
+    public CharacterTokenizer(string characters, string beginMarker = "<think>", string endMarker = "</think>")
+    {
+        if (characters.Length == 0) throw new ArgumentException("the alphabet of a character tokenizer is empty", nameof(characters));
+        if (beginMarker.Length == 0 || endMarker.Length == 0 || beginMarker == endMarker)
+            throw new ArgumentException($"the thought markers must be two different texts, found '{beginMarker}' and '{endMarker}'", nameof(beginMarker));
+        alphabet = [.. characters.EnumerateRunes()];
+        foreach (var rune in alphabet)
+            if (!ids.TryAdd(rune, ids.Count)) throw new ArgumentException($"the character '{rune}' is in the alphabet twice", nameof(characters));
+        (this.beginMarker, this.endMarker) = (beginMarker, endMarker);
+        Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"characters\0{characters}\0{beginMarker}\0{endMarker}")));
+    }
+
+    public int VocabularySize => alphabet.Length + 3;
+
+    public int Padding => alphabet.Length;
+
+    public int BeginThought => alphabet.Length + 1;
+
+    public int EndThought => alphabet.Length + 2;
+
+    public string Fingerprint { get; }
+
+    public int[] Encode(string text)
+    {
+        var tokens = new List<int>(text.Length);
+        for (var at = 0; at < text.Length;)
+        {
+            if (ThoughtMarkerAt(text, at, out var marker, out var length))
+            {
+                tokens.Add(marker);
+                at += length;
+                continue;
+            }
+            if (!Rune.TryGetRuneAt(text, at, out var rune) || !ids.TryGetValue(rune, out var id))
+                throw new FormatException($"character {Describe(text, at)} at offset {at} is not in the tokenizer's alphabet of {alphabet.Length} characters; add it to tokenizer.characters");
+            tokens.Add(id);
+            at += rune.Utf16SequenceLength;
+        }
+        return [.. tokens];
+    }
+
+    public string Decode(ReadOnlySpan<int> tokens)
+    {
+        var text = new StringBuilder(tokens.Length);
+        foreach (var token in tokens)
+        {
+            if (token == BeginThought) text.Append(beginMarker);
+            else if (token == EndThought) text.Append(endMarker);
+            else if (token >= 0 && token < alphabet.Length) text.Append(alphabet[token].ToString());
+            else if (token != Padding) throw new ArgumentOutOfRangeException(nameof(tokens), token, $"token ids are 0 to {VocabularySize - 1}");
+        }
+        return text.ToString();
+    }
+
+    private bool ThoughtMarkerAt(string text, int at, out int token, out int length)
+    {
+        if (string.CompareOrdinal(text, at, beginMarker, 0, beginMarker.Length) == 0) (token, length) = (BeginThought, beginMarker.Length);
+        else if (string.CompareOrdinal(text, at, endMarker, 0, endMarker.Length) == 0) (token, length) = (EndThought, endMarker.Length);
+        else (token, length) = (-1, 0);
+        return token >= 0;
+    }
+
+    private static string Describe(string text, int at) => char.IsControl(text[at]) || char.IsSurrogate(text[at]) ? $"U+{(int)text[at]:X4}" : $"'{text[at]}'";
+}

@@ -1,0 +1,73 @@
+using Rlp.Models;
+using Rlp.Training.Recipes;
+using static TorchSharp.torch;
+
+namespace Rlp.Training;
+
+/// <summary>
+/// AdamW (Loshchilov and Hutter 2019) with gradient clipping, as a few passes over the flat arena. Decay applies to matrices, not to the
+/// weights of norms.
+/// </summary>
+public sealed class AdamW : IDisposable
+{
+    private readonly ParameterArena parameters;
+    private readonly OptimizerSettings settings;
+    private readonly long totalSteps;
+
+    /// <param name="totalSteps">Steps of the stage: where a schedule ends.</param>
+    public AdamW(ParameterArena parameters, OptimizerSettings settings, long totalSteps)
+    {
+        (this.parameters, this.settings, this.totalSteps) = (parameters, settings, totalSteps);
+        FirstMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
+        SecondMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
+    }
+
+    /// <summary>Updates made so far.</summary>
+    public long Steps { get; set; }
+
+    public Tensor FirstMoment { get; }
+
+    public Tensor SecondMoment { get; }
+
+    /// <summary>The learning rate of update <paramref name="step"/> (1-based).</summary>
+    public double LearningRate(long step)
+    {
+        var peak = settings.LearningRate;
+        if (step <= settings.WarmupSteps) return peak * step / settings.WarmupSteps;
+        var progress = totalSteps <= settings.WarmupSteps ? 1.0 : Math.Min(1.0, (double)(step - settings.WarmupSteps) / (totalSteps - settings.WarmupSteps));
+        return settings.Schedule switch
+        {
+            LearningRateSchedule.Linear => peak + ((settings.FinalLearningRate - peak) * progress),
+            LearningRateSchedule.Cosine => settings.FinalLearningRate + ((peak - settings.FinalLearningRate) * 0.5 * (1 + Math.Cos(Math.PI * progress))),
+            _ => peak,
+        };
+    }
+
+    /// <summary>Applies the arena's gradients.</summary>
+    /// <returns>The gradient's 2-norm before clipping.</returns>
+    /// <exception cref="TrainingDivergedException">The gradient is not finite; the parameters are left as they were.</exception>
+    public double Update()
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var gradient = parameters.Gradients ?? throw new InvalidOperationException("the arena has no gradients");
+        var norm = (double)gradient.norm().item<float>();
+        if (!double.IsFinite(norm)) throw new TrainingDivergedException($"the gradient norm of update {Steps + 1} is {norm}; lower the learning rate or look at the data of this step");
+        if (settings.MaxGradNorm > 0 && norm > settings.MaxGradNorm) gradient.mul_(settings.MaxGradNorm / norm);
+
+        Steps++;
+        var rate = LearningRate(Steps);
+        FirstMoment.mul_(settings.Beta1).add_(gradient, 1 - settings.Beta1);
+        SecondMoment.mul_(settings.Beta2).addcmul_(gradient, gradient, 1 - settings.Beta2);
+        if (settings.WeightDecay > 0) parameters.Values.narrow(0, 0, parameters.Layout.DecayedLength).mul_(1 - (rate * settings.WeightDecay));
+        var denominator = SecondMoment.sqrt().div_(Math.Sqrt(1 - Math.Pow(settings.Beta2, Steps))).add_(settings.Epsilon);
+        parameters.Values.addcdiv_(FirstMoment, denominator, -rate / (1 - Math.Pow(settings.Beta1, Steps)));
+        return norm;
+    }
+
+    public void Dispose()
+    {
+        FirstMoment.Dispose();
+        SecondMoment.Dispose();
+    }
+}

@@ -1,0 +1,109 @@
+using Rlp.Corpora;
+using Rlp.Models;
+using Rlp.Models.Tokenizers;
+using Rlp.Training.Checkpoints;
+
+namespace Rlp.Training.Engines.Torch;
+
+/// <summary>Owns the policy's arena and its optimizer; publishes the arena as "policy".</summary>
+internal sealed class TorchLearnerEngine : ILearnerEngine
+{
+    internal const string Published = "policy";
+
+    private readonly StageContext context;
+    private readonly ITokenizer tokenizer;
+    private readonly ParameterArena parameters;
+    private readonly ParameterArena? reference;
+    private readonly Qwen3Decoder policy;
+    private readonly Qwen3Decoder? referencePolicy;
+    private readonly Learner learner;
+
+    public TorchLearnerEngine(StageContext context, CheckpointReference? checkpoint)
+    {
+        this.context = context;
+        tokenizer = TorchEngineFactory.Tokenizer(context.Recipe);
+        var config = TorchEngineFactory.Config(context.Recipe, tokenizer);
+        parameters = new ParameterArena(Qwen3Decoder.Layout(config), trainable: true);
+        policy = new Qwen3Decoder(config, parameters);
+        if (context.Stage.Rlp is { Beta: > 0 })
+        {
+            reference = new ParameterArena(parameters.Layout, trainable: false);
+            referencePolicy = new Qwen3Decoder(config, reference);
+        }
+        learner = new Learner(policy, tokenizer, context.Stage, referencePolicy);
+        try
+        {
+            Restore(checkpoint);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+        context.Weights.Publish(context.RunId, Published, parameters);
+    }
+
+    public long PolicyVersion => learner.Optimizer.Steps;
+
+    public AppliedStep ApplyRlp(long step, IReadOnlyList<ScoredGroup> groups) => learner.ApplyRlp(step, groups);
+
+    public AppliedStep ApplyNtp(long step, IReadOnlyList<int[]> documents) => learner.ApplyNtp(step, documents);
+
+    public void WriteCheckpoint(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Policy), parameters);
+        SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Optimizer),
+            [("exp_avg", learner.Optimizer.FirstMoment.alias()), ("exp_avg_sq", learner.Optimizer.SecondMoment.alias())]);
+        if (reference is not null) SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Reference), reference);
+        File.WriteAllText(Path.Combine(folder, CheckpointFolder.ModelConfig), policy.Config.ToJson());
+    }
+
+    public CheckpointReference SealCheckpoint(string folder, long step, DataCursor cursor) => CheckpointFolder.Seal(folder, new CheckpointManifest
+    {
+        RunId = context.RunId,
+        Stage = context.Stage.Id,
+        Step = step,
+        PolicyVersion = PolicyVersion,
+        Cursor = cursor,
+        Seed = context.Recipe.Seed,
+        RecipeSha256 = context.Recipe.Digest,
+        TokenizerFingerprint = tokenizer.Fingerprint,
+        ParametersSha256 = parameters.Sha256(),
+        Files = [],
+    });
+
+    private void Restore(CheckpointReference? checkpoint)
+    {
+        if (checkpoint is null)
+        {
+            parameters.Initialize(context.Recipe.Seed, policy.Config.InitializerRange);
+        }
+        else
+        {
+            var manifest = CheckpointFolder.Verify(checkpoint);
+            if (manifest.TokenizerFingerprint != tokenizer.Fingerprint)
+                throw new CheckpointException($"checkpoint {checkpoint.Path} was made with another tokenizer ({manifest.TokenizerFingerprint}, this run's is {tokenizer.Fingerprint})");
+            SafeTensors.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Policy), parameters);
+            if (manifest.Stage == context.Stage.Id)
+            {
+                SafeTensors.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Optimizer),
+                    [("exp_avg", learner.Optimizer.FirstMoment), ("exp_avg_sq", learner.Optimizer.SecondMoment)]);
+                learner.Optimizer.Steps = manifest.PolicyVersion;
+                if (reference is not null) SafeTensors.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Reference), reference);
+                return;
+            }
+        }
+        reference?.CopyFrom(parameters);
+    }
+
+    public void Dispose()
+    {
+        context.Weights.Withdraw(context.RunId, Published);
+        learner.Dispose();
+        policy.Dispose();
+        referencePolicy?.Dispose();
+        reference?.Dispose();
+        parameters.Dispose();
+    }
+}

@@ -1,0 +1,23 @@
+using Rlp.Models;
+using Rlp.Models.Tokenizers;
+
+namespace Rlp.Training.Engines.Torch;
+
+/// <summary>Scores positions with the teacher published on this node.</summary>
+internal sealed class TorchRewardEngine : IRewardEngine
+{
+    private readonly Qwen3Decoder teacher;
+    private readonly EvidenceScorer scorer;
+
+    public TorchRewardEngine(StageContext context)
+    {
+        ITokenizer tokenizer = TorchEngineFactory.Tokenizer(context.Recipe);
+        teacher = new Qwen3Decoder(TorchEngineFactory.Config(context.Recipe, tokenizer),
+            context.Weights.Get<ParameterArena>(context.RunId, TorchTeacherEngine.Published));
+        scorer = new EvidenceScorer(teacher, tokenizer, context.Stage.MicroBatchTokens);
+    }
+
+    public double[] Score(IReadOnlyList<GroupPosition> positions) => scorer.WithoutThought(positions);
+
+    public void Dispose() => teacher.Dispose();
+}

@@ -1,0 +1,28 @@
+using Rlp.Training.Engines;
+
+namespace Rlp.Training;
+
+/// <summary>What one RLP step sampled, scored and changed.</summary>
+public sealed record RlpStepResult(IReadOnlyList<ScoredGroup> Groups, AppliedStep Applied);
+
+/// <summary>
+/// Algorithm 1 of the paper over the engines of one stage, without actors. The actor system makes the same calls in the same order; a test
+/// asserts that both give the same bits.
+/// </summary>
+public sealed class RlpStep(IRolloutEngine rollout, IRewardEngine reward, ILearnerEngine learner, ITeacherEngine teacher, int lanes)
+{
+    public RlpStepResult Run(long step, StepData data)
+    {
+        var groups = new List<ScoredGroup>(data.Positions.Count);
+        foreach (var lane in LanePlan.Slices(data.Positions.Count, lanes)) // 2. B pairs (prefix, next token), in lanes
+        {
+            GroupPosition[] positions = [.. data.Positions.Take(lane)];
+            var sampled = rollout.Sample(step, positions); //                     1., 3., 6. G thoughts each from theta_old = theta, and S_pred
+            var evidence = reward.Score(positions); //                            4., 5.     S_ema from phi, which was theta before the first step
+            groups.AddRange(sampled.Zip(evidence, (s, e) => new ScoredGroup(s, e))); // 7.   r = S_pred - S_ema
+        }
+        var applied = learner.ApplyRlp(step, groups); //                          8. to 10.  advantages, clipped surrogate, optimizer step
+        teacher.Update(); //                                                      10.        phi <- tau phi + (1 - tau) theta
+        return new RlpStepResult(groups, applied);
+    }
+}
