@@ -109,20 +109,22 @@ public sealed partial class EffectiveSettings
     /// <summary>The keys that a section has in the end, relative to it: documented ones, free names, and those it copies in turn.</summary>
     private IEnumerable<IReadOnlyList<string>> KeysBelow(IReadOnlyList<string> section, IReadOnlyList<HoconAssignment> all, int depth)
     {
-        var written = all.Where(a => known.IsKey(a.Path) && StartsWith(a.Path, section)).Select(a => (IReadOnlyList<string>)[.. a.Path.Skip(section.Count)]);
+        var written = all.Where(a => known.IsKey(a.Path) && StartsWith(a.Path, section)).Select(a => Tail(a.Path, section.Count));
         var keys = known.Below(section).Where(k => !k.Contains(KnownKeys.AnyName)).Concat(written);
         if (depth == DeepestCopy) return keys; // sections that copy each other: their keys refer to themselves, which is refused later
         foreach (var copy in all.Where(a => known.IsSection(a.Path)))
         {
             if (StartsWith(section, copy.Path))
-                keys = keys.Concat(KeysBelow([.. Source(copy), .. section.Skip(copy.Path.Count)], all, depth + 1));
+                keys = keys.Concat(KeysBelow([.. Source(copy), .. Tail(section, copy.Path.Count)], all, depth + 1));
             else if (StartsWith(copy.Path, section))
-                keys = keys.Concat(KeysBelow(Source(copy), all, depth + 1).Select(k => (IReadOnlyList<string>)[.. copy.Path.Skip(section.Count), .. k]));
+                keys = keys.Concat(KeysBelow(Source(copy), all, depth + 1).Select(k => (string[])[.. Tail(copy.Path, section.Count), .. k]));
         }
         return keys.Where(k => known.IsKey([.. section, .. k]));
     }
 
     private static string[] Source(HoconAssignment copy) => SectionReference().Match(copy.Value!).Groups["path"].Value.Split('.');
+
+    private static IReadOnlyList<string> Tail(IReadOnlyList<string> path, int from) => [.. path.Skip(from)];
 
     private static bool StartsWith(IReadOnlyList<string> path, IReadOnlyList<string> section) =>
         path.Count >= section.Count && path.Take(section.Count).SequenceEqual(section);

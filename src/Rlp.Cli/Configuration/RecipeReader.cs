@@ -1,3 +1,4 @@
+using Rlp.Corpora;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Cli.Configuration;
@@ -67,7 +68,7 @@ public sealed class RecipeReader(SettingsReader keys)
         if (model.AttentionHeads % model.KeyValueHeads != 0)
             keys.Refuse(
                 "model.key-value-heads",
-                $"'model.key-value-heads' is '{model.KeyValueHeads}'; expected a divisor of model.attention-heads ({model.AttentionHeads})");
+                $"'model.key-value-heads' is '{model.KeyValueHeads}'; expected a divisor of attention-heads ({model.AttentionHeads})");
         if (model.HeadDim % 2 != 0)
             keys.Refuse(
                 "model.head-dim",
@@ -112,8 +113,8 @@ public sealed class RecipeReader(SettingsReader keys)
             Path = path.Length == 0 ? null : Path.GetFullPath(path, keys.FolderOf($"{section}.path")),
             Field = keys.Name($"{section}.field"),
             Separator = keys.Text($"{section}.separator"),
-            Terms = keys.Count($"{section}.terms", 2),
-            Thoughts = keys.Choice<ThoughtQuality>($"{section}.thoughts"),
+            Terms = keys.Count($"{section}.terms", 2, 1000),
+            Thoughts = keys.Choice<ArithmeticThoughts>($"{section}.thoughts"),
             Corruption = keys.Number($"{section}.corruption", NumberBounds.Share),
             HeldOut = keys.Number($"{section}.held-out", NumberBounds.ShareBelowOne),
         };
@@ -123,7 +124,7 @@ public sealed class RecipeReader(SettingsReader keys)
             keys.Refuse($"{section}.path", $"'{section}.path' is empty; a corpus of kind {kind} needs a file");
         else if (!File.Exists(corpus.Path))
             keys.Refuse($"{section}.path", $"'{section}.path' is '{path}'; there is no file {corpus.Path}");
-        if (corpus.Thoughts != ThoughtQuality.None)
+        if (corpus.Thoughts != ArithmeticThoughts.None)
             keys.Refuse(
                 $"{section}.thoughts",
                 $"'{section}.thoughts' is set; only corpora of kind arithmetic write thoughts, this one is of kind {kind}");
@@ -147,6 +148,7 @@ public sealed class RecipeReader(SettingsReader keys)
             CheckpointEvery = keys.WholeNumber($"{section}.checkpoint-every", 1),
             EvaluateEvery = keys.WholeNumber($"{section}.evaluate-every", 0),
             ContextLength = keys.Count($"{section}.context-length", 2),
+            MicroBatchTokens = keys.Count($"{section}.micro-batch-tokens", 1),
         };
     }
 
@@ -252,7 +254,7 @@ public sealed class RecipeReader(SettingsReader keys)
             keys.Refuse(
                 "compare.corpus",
                 $"'compare.corpus' is '{compare.Corpus}', which 'corpora' does not hold{NearestName.Question(compare.Corpus, names)}");
-        else if (corpus.Thoughts != ThoughtQuality.None)
+        else if (corpus.Thoughts != ArithmeticThoughts.None)
             keys.Refuse(
                 "compare.corpus",
                 $"'compare.corpus' is '{compare.Corpus}', whose documents hold thoughts; expected a corpus with thoughts = none");
@@ -268,7 +270,7 @@ public sealed class RecipeReader(SettingsReader keys)
         if (recipe.Tokenizer.Kind != TokenizerKind.Characters || recipe.Tokenizer.Characters.Length == 0) return;
         var needs = new List<(string Characters, string For)>();
         if (recipe.Corpora.FirstOrDefault(c => c.Kind == CorpusKind.Arithmetic) is { } corpus)
-            needs.Add(("0123456789+-=", $"corpus '{corpus.Name}'"));
+            needs.Add(("0123456789+-=\n", $"corpus '{corpus.Name}'"));
         if (recipe.Compare?.Positions is { Strategy: PositionStrategyKind.Marker } compared)
             needs.Add((compared.Marker, "compare.positions.marker"));
         foreach (var stage in recipe.Stages)

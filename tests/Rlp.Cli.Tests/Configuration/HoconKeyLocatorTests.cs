@@ -21,7 +21,10 @@ public sealed class HoconKeyLocatorTests
 
     [Fact]
     public void Every_way_to_write_a_key_gives_its_path_and_line() => Assert.Equal(
-        ["1 a.b = 1", "3 c.d.e = 2", "4 c.f = \"x y\"", "5 c.g = h i", "6 q.r s = 3", "8 l = [1, 2]", "9 l += 3", "10 z = 4", "10 y = 5", "11 n = (empty)"],
+        [
+            "1 a.b = 1", "3 c.d.e = 2", "4 c.f = \"x y\"", "5 c.g = h i", "6 q.r s = 3", "8 l = [1, 2]", "9 l += 3",
+            "10 z = 4", "10 y = 5", "11 n = (empty)",
+        ],
         Locate("""
             a.b = 1
             c {
@@ -80,9 +83,11 @@ public sealed class HoconKeyLocatorTests
     public void Keys_of_an_included_file_carry_its_name_and_lines()
     {
         var problems = new List<ConfigurationProblem>();
-        var found = HoconKeyLocator.Locate("s {\n  include \"b.hocon\"\n}\nc = 1", "dir/a.hocon", problems, p => p == Path.Combine("dir", "b.hocon") ? "\nb = 2" : null);
+        var included = Path.Combine("dir", "b.hocon");
+        var text = "s {\n  include \"b.hocon\"\n}\nc = 1";
+        var found = HoconKeyLocator.Locate(text, "dir/a.hocon", problems, p => p == included ? "\nb = 2" : null);
         Assert.Empty(problems);
-        Assert.Equal([("s.b", Path.Combine("dir", "b.hocon"), 2), ("c", "dir/a.hocon", 4)], found.Select(a => (a.Key, a.File, a.Line)));
+        Assert.Equal([("s.b", included, 2), ("c", "dir/a.hocon", 4)], found.Select(a => (a.Key, a.File, a.Line)));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Rlp.Cli.Configuration;
+using Rlp.Corpora;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Cli.Tests.Configuration;
@@ -29,7 +30,7 @@ public sealed class RecipeFileTests
     [InlineData("corpora.plain.held-out = 1", "'corpora.plain.held-out' is '1'; expected a number of at least 0 and below 1")]
     [InlineData("model.hidden-size = 0", "'model.hidden-size' is '0'; expected a whole number of at least 1")]
     [InlineData("model.head-dim = 3", "'model.head-dim' is '3'; expected an even number, because rotary embeddings turn pairs of dimensions")]
-    [InlineData("model.key-value-heads = 3", "'model.key-value-heads' is '3'; expected a divisor of model.attention-heads (4)")]
+    [InlineData("model.key-value-heads = 3", "'model.key-value-heads' is '3'; expected a divisor of attention-heads (4)")]
     [InlineData("model.tie-word-embeddings = maybe", "'model.tie-word-embeddings' is 'maybe'; expected true or false")]
     [InlineData("tokenizer.kind = bites", "'tokenizer.kind' is 'bites'; expected characters or bytes; did you mean 'bytes'?")]
     [InlineData("rlp = 3", "'rlp' is a section and cannot be '3'; write 'rlp { ... }'")]
@@ -64,7 +65,9 @@ public sealed class RecipeFileTests
 
     [Fact]
     public void The_line_of_a_wrong_value_is_that_of_the_last_assignment() =>
-        Assert.Equal(["x.hocon:8: 'rlp.group-size' is 'many'; expected a whole number of at least 2"], Problems("rlp.group-size = 4\n\nrlp.group-size = many"));
+        Assert.Equal(
+            ["x.hocon:8: 'rlp.group-size' is 'many'; expected a whole number of at least 2"],
+            Problems("rlp.group-size = 4\n\nrlp.group-size = many"));
 
     [Fact]
     public void Unknown_keys_and_wrong_values_are_reported_together() => Assert.Equal(2, Problems("colour = red\nseed = -1").Length);
@@ -76,7 +79,8 @@ public sealed class RecipeFileTests
     [Fact]
     public void Overrides_hold_before_references_resolve()
     {
-        var loaded = RecipeText.Load(RecipeText.Least + "cpt.steps = 7\nrlp.steps = ${cpt.steps}", "cpt.steps=8", "cpt.steps = 9", "pretrain.steps=3");
+        var loaded = RecipeText.Load(
+            RecipeText.Least + "cpt.steps = 7\nrlp.steps = ${cpt.steps}", "cpt.steps=8", "cpt.steps = 9", "pretrain.steps=3");
         Assert.Equal(9, loaded.Recipe.Stage("cpt").Steps);
         Assert.Equal(9, loaded.Recipe.Stage("rlp").Steps);
         Assert.Equal(3, loaded.Recipe.Stage("pretrain").Steps);
@@ -88,12 +92,16 @@ public sealed class RecipeFileTests
     [InlineData("rlp.group-size", "--set: 'rlp.group-size' sets nothing; write key=value, as in rlp.group-size=8")]
     [InlineData("seed=5,name=x", "--set: 'seed=5,name=x' also sets 'name'; give that a --set of its own")]
     [InlineData("name=\"x", "--set: a string is not closed before the end of its line (in 'name=\"x')")]
-    public void Problems_of_an_override_name_the_option(string set, string problem) => Assert.Equal([problem], RecipeText.Problems(RecipeText.Least, set));
+    public void Problems_of_an_override_name_the_option(string set, string problem) =>
+        Assert.Equal([problem], RecipeText.Problems(RecipeText.Least, set));
 
     [Fact]
     public void Values_keep_the_white_space_inside_their_quotes_also_through_references()
     {
-        var recipe = RecipeText.Load(RecipeText.Least + "tokenizer.characters = \" 0123456789+-=\\n\"  # the alphabet\ncorpora.plain.separator = ${tokenizer.characters}").Recipe;
+        var recipe = RecipeText.Load(RecipeText.Least + """
+            tokenizer.characters = " 0123456789+-=\n"  # the alphabet
+            corpora.plain.separator = ${tokenizer.characters}
+            """).Recipe;
         Assert.Equal(" 0123456789+-=\n", recipe.Tokenizer.Characters);
         Assert.Equal(" 0123456789+-=\n", recipe.Corpora[0].Separator);
     }
@@ -119,8 +127,11 @@ public sealed class RecipeFileTests
     }
 
     [Fact]
-    public void A_list_can_be_extended() =>
-        Assert.Equal(["pretrain", "rlp"], RecipeText.Load(RecipeText.Least + "stages = [pretrain]\nstages += rlp").Recipe.Stages.Select(s => s.Id));
+    public void A_list_can_be_extended()
+    {
+        var recipe = RecipeText.Load(RecipeText.Least + "stages = [pretrain]\nstages += rlp").Recipe;
+        Assert.Equal(["pretrain", "rlp"], recipe.Stages.Select(s => s.Id));
+    }
 
     [Fact]
     public void A_weight_of_zero_leaves_the_corpus_out()
@@ -145,6 +156,7 @@ public sealed class RecipeFileTests
         [
             "x.hocon:6: 'tokenizer.characters' holds 1 2 times; expected it once",
             "x.hocon:6: 'tokenizer.characters' lacks \"=\", which corpus 'plain' needs",
+            "x.hocon:6: 'tokenizer.characters' lacks \"\\n\", which corpus 'plain' needs",
             "x.hocon:6: 'tokenizer.characters' lacks \">\", which rlp.positions.marker needs",
         ],
         Problems("tokenizer { kind = characters, characters = \"01234567891+-\" }\nrlp.positions { strategy = marker, marker = \">\" }"));
@@ -212,7 +224,7 @@ public sealed class RecipeFileTests
         Assert.Equal(recipe.Stage("cpt").Steps, recipe.Stage("cpt_thoughts").Steps);
         Assert.Equal(3, recipe.Stage("cpt_thoughts").Data.Count);
         Assert.Equal(recipe.Stage("rlp").Rlp!.Positions, recipe.Compare!.Positions);
-        Assert.Equal([ThoughtQuality.None, ThoughtQuality.Clean, ThoughtQuality.Corrupted], recipe.Corpora.Select(c => c.Thoughts));
+        Assert.Equal([ArithmeticThoughts.None, ArithmeticThoughts.Clean, ArithmeticThoughts.Corrupted], recipe.Corpora.Select(c => c.Thoughts));
     }
 
     /// <summary>The problems of the least recipe (five lines) with these lines after it.</summary>
