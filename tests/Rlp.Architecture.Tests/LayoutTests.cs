@@ -58,8 +58,9 @@ public sealed partial class LayoutTests
                 var expected = Path.GetDirectoryName(path)!.Replace(Path.DirectorySeparatorChar, '.');
                 foreach (Match declared in Namespace().Matches(File.ReadAllText(file)))
                 {
+                    var name = declared.Groups["name"].Value;
                     seen++;
-                    if (declared.Groups["name"].Value != expected) wrong.Add($"{folder}/{path} declares {declared.Groups["name"].Value}, expected {expected}");
+                    if (name != expected) wrong.Add($"{folder}/{path} declares {name}, expected {expected}");
                 }
             }
         Assert.Empty(wrong);

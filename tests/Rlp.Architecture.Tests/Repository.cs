@@ -18,7 +18,8 @@ internal static class Repository
 
     /// <summary>The names of the projects that a project file refers to.</summary>
     public static IEnumerable<string> ProjectReferences(XDocument project) =>
-        project.Descendants("ProjectReference").Select(r => Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value.Replace('\\', '/')));
+        project.Descendants("ProjectReference")
+            .Select(r => Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value.Replace('\\', '/')));
 
     public static IEnumerable<string> PackageReferences(XDocument project) =>
         project.Descendants("PackageReference").Select(r => r.Attribute("Include")!.Value);

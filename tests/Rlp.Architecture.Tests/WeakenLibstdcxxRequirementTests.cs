@@ -10,7 +10,7 @@ using System.Text.RegularExpressions;
 namespace Rlp.Architecture.Tests;
 
 /// <summary>
-/// The build step that makes TorchSharp's native library load where libstdc++ is older than the one it was linked against, on the real files.
+/// The build step that makes TorchSharp's native library load where libstdc++ is older than the one it was linked with, on the real files.
 /// What is required and defined is read from the version names inside the files, without the code under test.
 /// </summary>
 public sealed partial class WeakenLibstdcxxRequirementTests
@@ -107,7 +107,8 @@ public sealed partial class WeakenLibstdcxxRequirementTests
         var index = ElfVersions.Needs(library).Single(n => n.Name == unheard).Index;
         var symbols = Section(library, VersionSymbols);
         for (var at = symbols.Offset; at < symbols.Offset + symbols.Size; at += 2)
-            if (BinaryPrimitives.ReadUInt16LittleEndian(library.AsSpan(at)) == index) BinaryPrimitives.WriteUInt16LittleEndian(library.AsSpan(at), 1);
+            if (BinaryPrimitives.ReadUInt16LittleEndian(library.AsSpan(at)) == index)
+                BinaryPrimitives.WriteUInt16LittleEndian(library.AsSpan(at), 1);
 
         AssertOnlyThoseBecomeWeak(library, libstdcxx, [.. Versions(library).Except(Versions(libstdcxx)).Order(StringComparer.Ordinal)]);
     }
@@ -137,13 +138,16 @@ public sealed partial class WeakenLibstdcxxRequirementTests
         var changed = Enumerable.Range(0, library.Length).Where(i => library[i] != before[i]).ToArray();
         Assert.Equal(missing.Count(m => !weakBefore.Contains(m)), changed.Length);
         Assert.All(changed, i => Assert.Equal(before[i] | Weak, library[i]));
-        Assert.Equal(missing, ElfVersions.Needs(library).Where(n => n.Weak && !weakBefore.Contains(n.Name)).Select(n => n.Name).Order(StringComparer.Ordinal));
+        var becameWeak = ElfVersions.Needs(library).Where(n => n.Weak && !weakBefore.Contains(n.Name)).Select(n => n.Name);
+        Assert.Equal(missing, becameWeak.Order(StringComparer.Ordinal));
     }
 
     private static (byte[] Library, byte[] Libstdcxx) Files()
     {
-        var metadata = typeof(WeakenLibstdcxxRequirementTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().ToDictionary(a => a.Key, a => a.Value!);
-        var library = Path.Combine(metadata["NuGetPackageRoot"], "torchsharp", metadata["TorchSharpVersion"], "runtimes", "linux-x64", "native", "libLibTorchSharp.so");
+        var metadata = typeof(WeakenLibstdcxxRequirementTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .ToDictionary(a => a.Key, a => a.Value!);
+        var package = Path.Combine(metadata["NuGetPackageRoot"], "torchsharp", metadata["TorchSharpVersion"]);
+        var library = Path.Combine(package, "runtimes", "linux-x64", "native", "libLibTorchSharp.so");
         Assert.SkipUnless(File.Exists(library), $"{library} is absent");
         var folders = new[] { "/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64", "/lib64", "/usr/lib" };
         var libstdcxx = folders.Select(f => Path.Combine(f, "libstdc++.so.6")).FirstOrDefault(File.Exists);
@@ -166,7 +170,7 @@ public sealed partial class WeakenLibstdcxxRequirementTests
         var table = (int)BinaryPrimitives.ReadInt64LittleEndian(elf.AsSpan(0x28));
         for (var header = elf.AsSpan(table); header.Length >= 64; header = header[64..])
             if (BinaryPrimitives.ReadUInt32LittleEndian(header[4..]) == type)
-                return ((int)BinaryPrimitives.ReadInt64LittleEndian(header[0x18..]), (int)BinaryPrimitives.ReadInt64LittleEndian(header[0x20..]));
+                return (BinaryPrimitives.ReadInt32LittleEndian(header[0x18..]), BinaryPrimitives.ReadInt32LittleEndian(header[0x20..]));
         throw new InvalidDataException($"the file has no section of type {type:x}");
     }
 

@@ -117,7 +117,10 @@ public sealed partial class EffectiveSettings
             if (StartsWith(section, copy.Path))
                 keys = keys.Concat(KeysBelow([.. Source(copy), .. Tail(section, copy.Path.Count)], all, depth + 1));
             else if (StartsWith(copy.Path, section))
-                keys = keys.Concat(KeysBelow(Source(copy), all, depth + 1).Select(k => (string[])[.. Tail(copy.Path, section.Count), .. k]));
+            {
+                var from = Tail(copy.Path, section.Count);
+                keys = keys.Concat(KeysBelow(Source(copy), all, depth + 1).Select(k => (string[])[.. from, .. k]));
+            }
         }
         return keys.Where(k => known.IsKey([.. section, .. k]));
     }

@@ -72,7 +72,7 @@ public sealed class RecipeReader(SettingsReader keys)
         if (model.HeadDim % 2 != 0)
             keys.Refuse(
                 "model.head-dim",
-                $"'model.head-dim' is '{model.HeadDim}'; expected an even number, because rotary embeddings turn pairs of dimensions");
+                $"'model.head-dim' is '{model.HeadDim}'; expected an even number (rotary embeddings turn pairs)");
         return model;
     }
 
@@ -222,8 +222,7 @@ public sealed class RecipeReader(SettingsReader keys)
             keys.Refuse(
                 $"{section}.from",
                 $"'{section}.from' is '{keys.Text($"{section}.from")}', which does not run before {section}; expected "
-                + (earlier.Count == 0 ? "\"\" (random weights), because no stage does"
-                    : $"one of {string.Join(", ", earlier)}, or \"\" for random weights"));
+                + $"{string.Join(", ", earlier)}{(earlier.Count == 0 ? "" : " or ")}\"\" (random weights)");
 
         if (stage.EvaluateEvery > 0 && recipe.Compare is null)
             keys.Refuse(
@@ -242,7 +241,7 @@ public sealed class RecipeReader(SettingsReader keys)
         if (positions is { Strategy: PositionStrategyKind.Marker, Marker: "" })
             keys.Refuse(
                 $"{section}.marker",
-                $"'{section}.marker' is empty; the strategy 'marker' needs the text that stands before the scored token");
+                $"'{section}.marker' is empty; the strategy 'marker' needs the text before the scored token");
     }
 
     private void CheckCompare(Recipe recipe)

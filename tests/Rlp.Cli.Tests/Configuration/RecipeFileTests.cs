@@ -29,7 +29,7 @@ public sealed class RecipeFileTests
     [InlineData("rlp.tau = 1.1", "'rlp.tau' is '1.1'; expected a number from 0 to 1")]
     [InlineData("corpora.plain.held-out = 1", "'corpora.plain.held-out' is '1'; expected a number of at least 0 and below 1")]
     [InlineData("model.hidden-size = 0", "'model.hidden-size' is '0'; expected a whole number of at least 1")]
-    [InlineData("model.head-dim = 3", "'model.head-dim' is '3'; expected an even number, because rotary embeddings turn pairs of dimensions")]
+    [InlineData("model.head-dim = 3", "'model.head-dim' is '3'; expected an even number (rotary embeddings turn pairs)")]
     [InlineData("model.key-value-heads = 3", "'model.key-value-heads' is '3'; expected a divisor of attention-heads (4)")]
     [InlineData("model.tie-word-embeddings = maybe", "'model.tie-word-embeddings' is 'maybe'; expected true or false")]
     [InlineData("tokenizer.kind = bites", "'tokenizer.kind' is 'bites'; expected characters or bytes; did you mean 'bytes'?")]
@@ -39,8 +39,8 @@ public sealed class RecipeFileTests
     [InlineData("stages = []", "'stages' is empty; name at least one of pretrain, cpt, cpt-thoughts, rlp")]
     [InlineData("stages = pretrain", "'stages' is 'pretrain'; expected a list such as [pretrain, cpt, cpt-thoughts, rlp]")]
     [InlineData("cpt.data.plian = 1", "'cpt.data' names 'plian', which 'corpora' does not hold; did you mean 'plain'?")]
-    [InlineData("cpt.from = rlp", "'cpt.from' is 'rlp', which does not run before cpt; expected one of pretrain, or \"\" for random weights")]
-    [InlineData("rlp.positions.strategy = marker", "'rlp.positions.marker' is empty; the strategy 'marker' needs the text that stands before the scored token")]
+    [InlineData("cpt.from = rlp", "'cpt.from' is 'rlp', which does not run before cpt; expected pretrain or \"\" (random weights)")]
+    [InlineData("rlp.positions.strategy = marker", "'rlp.positions.marker' is empty; the strategy 'marker' needs the text before the scored token")]
     [InlineData("rlp.lanes = 64", "'rlp.lanes' is '64'; expected at most rlp.batch-size, which is 32")]
     [InlineData("cpt.evaluate-every = 5", "'cpt.evaluate-every' is '5', but 'compare.corpus' names no corpus to evaluate on")]
     [InlineData("compare.corpus = plane", "'compare.corpus' is 'plane', which 'corpora' does not hold; did you mean 'plain'?")]
@@ -224,7 +224,9 @@ public sealed class RecipeFileTests
         Assert.Equal(recipe.Stage("cpt").Steps, recipe.Stage("cpt_thoughts").Steps);
         Assert.Equal(3, recipe.Stage("cpt_thoughts").Data.Count);
         Assert.Equal(recipe.Stage("rlp").Rlp!.Positions, recipe.Compare!.Positions);
-        Assert.Equal([ArithmeticThoughts.None, ArithmeticThoughts.Clean, ArithmeticThoughts.Corrupted], recipe.Corpora.Select(c => c.Thoughts));
+        Assert.Equal(
+            [ArithmeticThoughts.None, ArithmeticThoughts.Clean, ArithmeticThoughts.Corrupted],
+            recipe.Corpora.Select(c => c.Thoughts));
     }
 
     /// <summary>The problems of the least recipe (five lines) with these lines after it.</summary>
