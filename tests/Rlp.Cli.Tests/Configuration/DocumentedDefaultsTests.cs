@@ -1,0 +1,128 @@
+using System.Text.Json;
+using Rlp.Cli.Configuration;
+using Rlp.Training.Recipes;
+
+namespace Rlp.Cli.Tests.Configuration;
+
+/// <summary>hocon/rlp.hocon, the records and the code that maps one to the other say the same.</summary>
+public sealed class DocumentedDefaultsTests
+{
+    /// <summary>A valid other value for each key whose default cannot simply be counted up.</summary>
+    private static readonly Dictionary<string, string> Others = new()
+    {
+        ["name"] = "other",
+        ["stages"] = "[pretrain]",
+        ["model.key-value-heads"] = "1",
+        ["model.attention-heads"] = "8",
+        ["model.head-dim"] = "64",
+        ["model.tie-word-embeddings"] = "false",
+        ["tokenizer.kind"] = "characters",
+        ["tokenizer.characters"] = "\"0123456789+-=\\n\"",
+        ["corpora.*.kind"] = "text",
+        ["corpora.*.path"] = "\"RLP.Akka.sln\"",
+        ["corpora.*.thoughts"] = "clean",
+        ["corpora.*.separator"] = "\"--\"",
+        ["compare.corpus"] = "plain",
+        ["node.memory"] = "2GiB",
+        ["journal.synchronous"] = "full",
+        ["node.host"] = "\"0.0.0.0\"",
+        ["rlp.lanes"] = "2",
+    };
+
+    public static TheoryData<string> Keys() => [.. Documented().Where(a => a.Key != "journal.provider").Select(a => a.Key)];
+
+    private static IReadOnlyList<HoconAssignment> Documented()
+    {
+        var problems = new List<ConfigurationProblem>();
+        var found = HoconKeyLocator.Locate(RecipeFile.Defaults, "rlp.hocon", problems);
+        Assert.Empty(problems);
+        return found;
+    }
+
+    [Fact]
+    public void The_built_in_defaults_are_the_file_in_the_repository() =>
+        Assert.Equal(File.ReadAllText(Path.Combine(RecipeText.Repository(), "hocon", "rlp.hocon")), RecipeFile.Defaults);
+
+    [Fact]
+    public void No_key_is_documented_twice() => Assert.Empty(Documented().GroupBy(a => a.Key).Where(g => g.Count() > 1).Select(g => g.Key));
+
+    [Fact]
+    public void Every_key_of_the_first_stage_and_outside_the_stages_has_a_comment_before_it()
+    {
+        var lines = RecipeFile.Defaults.Split('\n');
+        var repeated = new[] { "cpt.", "cpt-thoughts.", "compare.positions." };
+        var ntp = Documented().Where(a => a.Path[0] == "pretrain").Select(a => "rlp." + string.Join('.', a.Path.Skip(1))).ToHashSet();
+        var bare = Documented()
+            .Where(a => !repeated.Any(r => a.Key.StartsWith(r, StringComparison.Ordinal)) && !ntp.Contains(a.Key))
+            .Where(a => !lines[a.Line - 2].TrimStart().StartsWith('#'));
+        Assert.Empty(bare.Select(a => a.Key));
+    }
+
+    [Theory]
+    [MemberData(nameof(Keys))]
+    public void Changing_a_key_changes_what_is_loaded(string key)
+    {
+        var documented = Documented().Single(a => a.Key == key);
+        // The text corpus and the comparison make keys count that are silent otherwise; none of them may depend on the key under test.
+        var recipe = RecipeText.Least + (key.StartsWith("corpora.*.", StringComparison.Ordinal) && key != "corpora.*.kind"
+            ? "" : $"corpora.plain.path = {HoconText.Written(Path.Combine(RecipeText.Repository(), "RLP.Akka.sln"))}\n");
+        if (key != "compare.corpus") recipe += "compare.corpus = plain\n";
+        if (key == "tokenizer.kind") recipe += "tokenizer.characters = \"0123456789+-=\\n\"\n";
+        if (key == "corpora.*.thoughts") recipe = recipe.Replace("compare.corpus = plain\n", "");
+        var before = RecipeText.Load(recipe);
+        var other = documented.Value is null ? "{ plain = 2 }"
+            : Others.TryGetValue(key, out var given) ? given
+            : key.EndsWith(".from", StringComparison.Ordinal) ? (documented.Value == "\"\"" ? "" : "\"\"")
+            : key.EndsWith(".schedule", StringComparison.Ordinal) ? "cosine"
+            : key.EndsWith(".strategy", StringComparison.Ordinal) ? "last"
+            : double.TryParse(documented.Value, out var number) ? (number is > 0 and < 1 ? number / 2 : number + 1).ToString("R")
+            : "\"other\"";
+        // No stage runs before pretrain, so any name there is refused: the value was read.
+        if (other.Length == 0)
+        {
+            Assert.Contains(RecipeText.Problems(recipe, $"{key}=cpt"), p => p.Contains(key));
+            return;
+        }
+        var quoted = key.Replace(".*.", ".\"*\".");
+        var after = RecipeText.Load(recipe + $"{quoted} = {other}\n");
+        Assert.NotEqual((before.Recipe.ToJson(), before.Node), (after.Recipe.ToJson(), after.Node));
+    }
+
+    [Fact]
+    public void The_provider_of_the_journal_is_read() =>
+        Assert.Equal(
+            ["x.hocon:6: 'journal.provider' is 'oracle'; expected sqlite"],
+            RecipeText.Problems(RecipeText.Least + "journal.provider = oracle"));
+
+    [Fact]
+    public void Every_default_of_a_record_is_the_documented_one()
+    {
+        var loaded = RecipeText.Load(RecipeText.Least + "compare.corpus = plain");
+        var recipe = loaded.Recipe;
+        Same(
+            new ModelSettings { HiddenSize = 128, IntermediateSize = 384, Layers = 4, AttentionHeads = 4, KeyValueHeads = 2, HeadDim = 32 },
+            recipe.Model);
+        Same(new TokenizerSettings { Kind = TokenizerKind.Bytes }, recipe.Tokenizer);
+        Same(new ThoughtMarkers(), recipe.Markers);
+        Same(new CorpusSettings { Name = "plain", Kind = CorpusKind.Arithmetic }, Assert.Single(recipe.Corpora));
+        Same(new CompareSettings { Corpus = "plain" }, recipe.Compare);
+        Same(new NodeSettings(), loaded.Node);
+        foreach (var stage in recipe.Stages)
+        {
+            // Only what a record requires is copied; the rest are its own defaults.
+            Same(new StageSettings
+            {
+                Id = stage.Id,
+                Kind = stage.Kind,
+                From = stage.Id == "pretrain" ? null : "pretrain",
+                Steps = stage.Steps,
+                BatchSize = stage.BatchSize,
+                Data = stage.Data,
+                Optimizer = new OptimizerSettings { LearningRate = stage.Optimizer.LearningRate },
+                Rlp = stage.Kind == StageKind.Rlp ? new RlpSettings() : null,
+            }, stage);
+        }
+    }
+
+    private static void Same<T>(T expected, T actual) => Assert.Equal(JsonSerializer.Serialize(expected), JsonSerializer.Serialize(actual));
+}
