@@ -1,3 +1,31 @@
-using TorchSharp;
+using System.CommandLine;
+using System.CommandLine.Help;
+using Rlp.Cli.Commands;
 
-Console.WriteLine(torch.arange(5).sum().item<long>());
+namespace Rlp.Cli;
+
+public static class Program
+{
+    public static async Task<int> Main(string[] arguments)
+    {
+        var root = new RootCommand("RLP.Akka trains language models to think before they predict (RLP, arXiv 2510.01265).\n\n"
+            + "Examples:\n"
+            + "  rlp train hocon/recipes/arithmetic.hocon\n"
+            + "  rlp train hocon/recipes/arithmetic.hocon --run-id big --set rlp.group-size=16\n"
+            + "  rlp runs show arithmetic-1\n"
+            + "  rlp doctor\n\n"
+            + ExitCodes.Explanation);
+        root.Subcommands.Add(TrainCommand.Create());
+        root.Subcommands.Add(RunsCommand.Create());
+        root.Subcommands.Add(DoctorCommand.Create());
+        var parsed = root.Parse(arguments);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync($"rlp: {error.Message}");
+            await Console.Error.WriteLineAsync($"Try 'rlp {string.Join(' ', parsed.CommandResult.Command is RootCommand ? [] : new[] { parsed.CommandResult.Command.Name })} --help'.");
+            return ExitCodes.BadConfiguration;
+        }
+        // Signals are this program's own business: a run stops at a checkpoint, however long that takes.
+        return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
+    }
+}
