@@ -31,7 +31,7 @@ internal sealed class StepPlot
         plot.Axes.Right.FrameLineStyle.Width = plot.Axes.Top.FrameLineStyle.Width = 0;
         plot.Legend.BackgroundColor = theme.Background;
         plot.Legend.FontColor = theme.Text;
-        plot.Legend.FontSize = 13;
+        plot.Legend.FontSize = 12;
         plot.Legend.OutlineWidth = 0;
         plot.Legend.ShadowColor = Colors.Transparent;
     }
@@ -50,7 +50,7 @@ internal sealed class StepPlot
         }
         var line = plot.Add.ScatterLine(steps, MovingAverage.Of(values, window), theme.Of(stage));
         line.LineWidth = 2.2f;
-        Entitle(line, window > 1 ? $"{title}, mean of {window} steps" : title);
+        Entitle(line, window > 1 ? $"{title} (mean of {window})" : title);
     }
 
     /// <summary>Values measured now and then: markers joined by lines.</summary>
