@@ -14,8 +14,9 @@ public static class AccuracyStatistics
     }
 
     /// <summary>
-    /// pass@k of one problem from n samples of which c are right: the unbiased estimate 1 - C(n-c, k) / C(n, k), the chance that k of the n
-    /// samples, drawn without replacement, hold a right one (Chen et al. 2021, arXiv 2107.03374). Computed as a product: no binomial overflows.
+    /// pass@k of one problem from n samples of which c are right: the unbiased estimate 1 - C(n-c, k) / C(n, k), the chance that k of the
+    /// n samples, drawn without replacement, hold a right one (Chen et al. 2021, arXiv 2107.03374). Computed as a product: no binomial
+    /// overflows.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">k is not between 1 and n, or c not between 0 and n.</exception>
     public static double PassAtK(int samples, int correct, int k)

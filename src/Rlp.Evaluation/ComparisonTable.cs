@@ -37,12 +37,16 @@ public static class ComparisonTable
         foreach (var row in rows) Line(row);
         return text.ToString();
 
-        void Line(IReadOnlyList<string> cells) =>
-            text.AppendJoin("  ", cells.Select((c, column) => column == 0 ? c.PadRight(widths[column]) : c.PadLeft(widths[column]))).Append('\n');
+        void Line(IReadOnlyList<string> cells)
+        {
+            text.Append(cells[0].PadRight(widths[0]));
+            for (var column = 1; column < cells.Count; column++) text.Append("  ").Append(cells[column].PadLeft(widths[column]));
+            text.Append('\n');
+        }
     }
 
     private static string WithError(double mean, double error) =>
-        Measured(mean, v => double.IsFinite(error) ? $"{HumanNumber.Fixed(v, 3)} ± {HumanNumber.Fixed(error, 3)}" : HumanNumber.Fixed(v, 3));
+        Measured(mean, v => HumanNumber.Fixed(v, 3) + (double.IsFinite(error) ? $" ± {HumanNumber.Fixed(error, 3)}" : ""));
 
     private static string Measured(double value, Func<double, string> format) => double.IsNaN(value) ? "-" : format(value);
 }

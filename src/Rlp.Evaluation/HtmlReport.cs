@@ -7,8 +7,8 @@ using Rlp.Training.Metrics;
 namespace Rlp.Evaluation;
 
 /// <summary>
-/// The report of a run as one HTML file that needs nothing else: pictures inside, no scripts, no links, light or dark as the reader prefers.
-/// Whatever a model or a corpus wrote is shown as text.
+/// The report of a run as one HTML file that needs nothing else: pictures inside, no scripts, no links, light or dark as the reader
+/// prefers. Whatever a model or a corpus wrote is shown as text.
 /// </summary>
 public static class HtmlReport
 {
@@ -34,7 +34,8 @@ public static class HtmlReport
             <meta name="color-scheme" content="light dark">
             <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
             <title>RLP run {Escape(report.RunId)}</title>
-            <style>{Style}</style>
+            <style>
+            {StyleSheet()}</style>
             </head>
             <body>
             <header>
@@ -73,13 +74,17 @@ public static class HtmlReport
         Tile("accuracy, thinking", HumanNumber.Fixed(rlp.ThinkAccuracy, 3), Before(s => HumanNumber.Fixed(s.ThinkAccuracy, 3)));
         Tile("information gain", HumanNumber.Fixed(rlp.InfoGain, 2) + " nats", Before(s => HumanNumber.Fixed(s.InfoGain, 2)));
         Tile("thought length", HumanNumber.Fixed(rlp.ThoughtLength, 1) + " tokens", Before(s => HumanNumber.Fixed(s.ThoughtLength, 1)));
-        Tile("cost of RLP", HumanNumber.Compact(rlp.InputTokens) + " tokens", $"{HumanNumber.Scientific(rlp.Flops)} FLOPs, {HumanNumber.Fixed(rlp.Seconds, 1)} s");
+        var cost = $"{HumanNumber.Scientific(rlp.Flops)} FLOPs, {HumanNumber.Fixed(rlp.Seconds, 1)} s";
+        Tile("cost of RLP", HumanNumber.Compact(rlp.InputTokens) + " tokens", cost);
         html.Append("</section>\n");
 
         string Before(Func<StageReport, string> value) => report.Stage("base") is { } stage ? $"{value(stage)} before RLP" : "";
 
         void Tile(string name, string value, string note) =>
-            html.Append($"<div class=\"tile\"><span>{Escape(name)}</span><strong>{Escape(value)}</strong><span>{Escape(note)}</span></div>\n");
+            html.Append($"""
+                <div class="tile"><span>{Escape(name)}</span><strong>{Escape(value)}</strong><span>{Escape(note)}</span></div>
+
+                """);
     }
 
     private static void AppendTable(StringBuilder html, RunReport report)
@@ -93,8 +98,13 @@ public static class HtmlReport
             foreach (var cell in row[1..]) html.Append($"<td>{Escape(cell)}</td>");
             html.Append("</tr>\n");
         }
-        html.Append("</tbody></table></div>\n<p class=\"note\">Accuracies are means over held-out problems of the share of right answers among the samples, "
-            + "± the standard error over problems. Tokens, FLOPs and seconds are those of the stage's own training.</p>\n</section>\n");
+        html.Append("""
+            </tbody></table></div>
+            <p class="note">Accuracies are means over held-out problems of the share of right answers among the samples, ± the standard
+            error over problems. Tokens, FLOPs and seconds are those of the stage's own training.</p>
+            </section>
+
+            """);
     }
 
     private static void AppendPlots(StringBuilder html, ReportInput input)
@@ -107,8 +117,11 @@ public static class HtmlReport
             (RunPlots.InfoGainFile, "Information gain over steps"), (RunPlots.AccuracyFile, "Accuracy over steps"),
             (RunPlots.ThoughtLengthFile, "Thought length over steps"), (RunPlots.LossFile, "Loss over steps"),
         })
-            html.Append($"<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"{Data(dark[file])}\">"
-                + $"<img src=\"{Data(light[file])}\" alt=\"{alt}\" width=\"{PlotSize.Page.Width}\" height=\"{PlotSize.Page.Height}\"></picture>\n");
+            html.Append($"""
+                <picture><source media="(prefers-color-scheme: dark)" srcset="{Data(dark[file])}">
+                <img src="{Data(light[file])}" alt="{alt}" width="{PlotSize.Page.Width}" height="{PlotSize.Page.Height}"></picture>
+
+                """);
         html.Append("</div>\n</section>\n");
     }
 
@@ -118,12 +131,22 @@ public static class HtmlReport
     {
         var columns = new[] { "base", "rlp" }.Where(id => samples.TryGetValue(id, out var s) && s.Count > 0).ToArray();
         if (columns.Length == 0) return;
-        html.Append("<section>\n<h2>Sample thoughts</h2>\n<p class=\"note\">One thought each for the first held-out problems. "
-            + "S<sub>pred</sub> and S<sub>ema</sub> are the log-probabilities (nats) of the true next token with the thought and without one; their difference is the information gain.</p>\n");
+        html.Append("""
+            <section>
+            <h2>Sample thoughts</h2>
+            <p class="note">One thought each for the first held-out problems. S<sub>pred</sub> and S<sub>ema</sub> are the log-probabilities
+            (nats) of the true next token with the thought and without one; their difference is the information gain.</p>
+
+            """);
         // The stages answered the same problems; where one lacks a problem, its half of the card says so.
         foreach (var problem in columns.SelectMany(id => samples[id]).DistinctBy(s => (s.Prefix, s.NextToken)).Take(ShownProblems))
         {
-            html.Append($"<article><h3><code>{Escape(problem.Prefix)}</code> <span>next token</span> <code class=\"next\">{Escape(problem.NextToken)}</code></h3>\n<div class=\"pair\">\n");
+            html.Append($"""
+                <article><h3><code>{Escape(problem.Prefix)}</code> <span>next token</span>
+                <code class="next">{Escape(problem.NextToken)}</code></h3>
+                <div class="pair">
+
+                """);
             foreach (var id in columns)
                 AppendSample(html, id, samples[id].FirstOrDefault(s => s.Prefix == problem.Prefix && s.NextToken == problem.NextToken));
             html.Append("</div></article>\n");
@@ -143,60 +166,34 @@ public static class HtmlReport
         var right = sample.Answer.Trim() == sample.NextToken.Trim();
         html.Append($"""
             <pre class="thought">{Escape(sample.Thought)}</pre>
-            <p><span>answer</span> <code>{Escape(sample.Answer)}</code> <b class="{(right ? "good" : "bad")}">{(right ? "✓ right" : "✗ wrong")}</b></p>
-            <p><span>S<sub>pred</sub></span> {HumanNumber.Fixed(sample.PredictedEvidence, 3)} <span>S<sub>ema</sub></span> {HumanNumber.Fixed(sample.TeacherEvidence, 3)}
+            <p><span>answer</span> <code>{Escape(sample.Answer)}</code>
+            <b class="{(right ? "good" : "bad")}">{(right ? "✓ right" : "✗ wrong")}</b></p>
+            <p><span>S<sub>pred</sub></span> {HumanNumber.Fixed(sample.PredictedEvidence, 3)}
+            <span>S<sub>ema</sub></span> {HumanNumber.Fixed(sample.TeacherEvidence, 3)}
             <b class="{(gain > 0 ? "good" : "bad")}">{(gain > 0 ? "+" : "")}{HumanNumber.Fixed(gain, 2)} nats</b></p></div>
 
             """);
     }
 
-    /// <summary>Text safe inside elements and attributes; control characters become their visible pictures, so that nothing hides.</summary>
+    /// <summary>
+    /// Text safe inside elements and attributes; control characters become their visible pictures, so that nothing hides.
+    /// </summary>
     private static string Escape(string text)
     {
         if (text.Length > ShownCharacters)
             text = string.Concat(text.AsSpan(0, ShownCharacters / 2), " […] ", text.AsSpan(text.Length - ShownCharacters / 2));
-        var visible = string.Create(text.Length, text, static (characters, source) =>
+        return WebUtility.HtmlEncode(string.Concat(text.Select(c => c switch
         {
-            for (var i = 0; i < source.Length; i++)
-                characters[i] = source[i] is < ' ' and not ('\n' or '\t') ? (char)('\u2400' + source[i]) : source[i] == '\x7f' ? '\u2421' : source[i];
-        });
-        return WebUtility.HtmlEncode(visible);
+            '\n' or '\t' => c,
+            < ' ' => (char)('\u2400' + c),
+            '\x7f' => '\u2421',
+            _ => c,
+        })));
     }
 
-    private const string Style = """
-
-        :root { color-scheme: light dark; --page: #f6f8fa; --card: #fff; --text: #1f2328; --soft: #59636e; --line: #d8dee4; --accent: #0072b2; --tint: #eaf4fb; --good: #1a7f37; --bad: #cf222e; }
-        @media (prefers-color-scheme: dark) { :root { --page: #0d1117; --card: #161b22; --text: #e6edf3; --soft: #9aa4af; --line: #2b323b; --accent: #56b4e9; --tint: #12283a; --good: #3fb950; --bad: #ff7b72; } }
-        * { box-sizing: border-box; }
-        body { margin: 0 auto; max-width: 1180px; padding: 40px 24px 64px; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
-        h1 { margin: 0; font-size: 30px; letter-spacing: -.02em; overflow-wrap: anywhere; }
-        h2 { margin: 44px 0 14px; font-size: 20px; letter-spacing: -.01em; }
-        h3 { margin: 0 0 12px; font-size: 15px; font-weight: 500; overflow-wrap: anywhere; }
-        h3 span, p span { color: var(--soft); font-size: 13px; }
-        h4 { margin: 0 0 8px; font-size: 12px; letter-spacing: .06em; color: var(--soft); }
-        .kicker { margin: 0 0 4px; color: var(--accent); font-weight: 600; font-size: 13px; }
-        .facts { display: flex; flex-wrap: wrap; gap: 8px 32px; margin: 12px 0 0; }
-        .facts div { display: flex; gap: 8px; } .facts dt { color: var(--soft); } .facts dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
-        .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 14px; margin-top: 28px; }
-        .tile, article, .scroll, details { background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
-        .tile { padding: 16px 18px; display: flex; flex-direction: column; gap: 2px; }
-        .tile strong { font-size: 24px; letter-spacing: -.02em; font-variant-numeric: tabular-nums; } .tile span { color: var(--soft); font-size: 13px; }
-        .scroll { overflow-x: auto; }
-        table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-        th, td { padding: 10px 14px; text-align: right; white-space: nowrap; border-top: 1px solid var(--line); font-weight: 400; }
-        thead th { border-top: 0; color: var(--soft); font-size: 13px; } th:first-child { text-align: left; } tbody th { font-weight: 600; }
-        tr.rlp > * { background: var(--tint); font-weight: 600; }
-        .note { color: var(--soft); font-size: 13px; margin: 10px 0 14px; }
-        .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 14px; }
-        .plots img { display: block; width: 100%; height: auto; border: 1px solid var(--line); border-radius: 10px; }
-        article { padding: 16px 18px; margin-bottom: 14px; }
-        .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(360px, 100%), 1fr)); gap: 18px; }
-        .sample { min-width: 0; } .sample p { margin: 6px 0 0; font-variant-numeric: tabular-nums; }
-        code, pre { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-        code { background: var(--page); border-radius: 5px; padding: 2px 6px; white-space: pre-wrap; overflow-wrap: anywhere; } code.next { color: var(--accent); font-weight: 700; }
-        pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; } .thought { background: var(--page); border-radius: 8px; padding: 10px 12px; max-height: 260px; overflow-y: auto; min-height: 1.5em; }
-        b { font-weight: 600; margin-left: 8px; } .good { color: var(--good); } .bad { color: var(--bad); }
-        details { padding: 12px 18px; } summary { cursor: pointer; color: var(--soft); } details pre { margin-top: 12px; }
-
-        """;
+    private static string StyleSheet()
+    {
+        using var reader = new StreamReader(typeof(HtmlReport).Assembly.GetManifestResourceStream("report.css")!, Encoding.UTF8);
+        return reader.ReadToEnd();
+    }
 }

@@ -8,4 +8,7 @@ namespace Rlp.Evaluation;
 /// <see cref="Samples"/>: the samples of each comparison, by the ids of <see cref="StageReport.Id"/>; base and rlp are shown.
 /// </summary>
 public sealed record ReportInput(
-    RunReport Report, IReadOnlyList<MetricPoint> Series, IReadOnlyDictionary<string, IReadOnlyList<EvaluationSample>> Samples, string RecipeText);
+    RunReport Report,
+    IReadOnlyList<MetricPoint> Series,
+    IReadOnlyDictionary<string, IReadOnlyList<EvaluationSample>> Samples,
+    string RecipeText);

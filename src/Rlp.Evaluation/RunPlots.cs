@@ -24,16 +24,23 @@ public static class RunPlots
     }
 
     /// <summary>The four pictures by file name, as PNG.</summary>
-    public static IReadOnlyDictionary<string, byte[]> Render(IReadOnlyList<MetricPoint> series, RunReport? report, PlotTheme theme, PlotSize size)
+    public static IReadOnlyDictionary<string, byte[]> Render(
+        IReadOnlyList<MetricPoint> series, RunReport? report, PlotTheme theme, PlotSize size)
     {
         InterFont.Install();
         var gain = new StepPlot("Information gain", "step", "information gain (nats)", theme);
         foreach (var stage in Stages(series, MetricNames.InfoGain)) gain.AddSmoothed(stage, Points(series, stage, MetricNames.InfoGain));
 
         var length = new StepPlot("Thought length", "step", "mean thought length (tokens)", theme);
-        foreach (var stage in Stages(series, MetricNames.MeanLength)) length.AddSmoothed(stage, Points(series, stage, MetricNames.MeanLength));
+        var longest = 1.0;
+        foreach (var stage in Stages(series, MetricNames.MeanLength))
+        {
+            var points = Points(series, stage, MetricNames.MeanLength);
+            longest = points.Select(p => p.Value).Append(longest).Max();
+            length.AddSmoothed(stage, points);
+        }
         // From zero: thoughts that shrink to nothing must look like it, and noise must look small.
-        length.FixHeight(0, 1.1 * series.Where(p => p.Name == MetricNames.MeanLength && double.IsFinite(p.Value)).Select(p => p.Value).DefaultIfEmpty(1).Max());
+        length.FixHeight(0, 1.1 * longest);
 
         return new Dictionary<string, byte[]>
         {
@@ -49,21 +56,25 @@ public static class RunPlots
         var plot = new StepPlot("Accuracy on held-out problems", "RLP step", "accuracy", theme);
         foreach (var stage in RlpStages(series))
         {
-            plot.AddMeasured($"{StageReport.TitleOf(stage)}, thinking", theme.Of(stage), solid: true, Points(series, stage, MetricNames.EvalThinkAccuracy));
-            plot.AddMeasured($"{StageReport.TitleOf(stage)}, not thinking", theme.Of(stage), solid: false, Points(series, stage, MetricNames.EvalNothinkAccuracy));
+            var (title, color) = (StageReport.TitleOf(stage), theme.Of(stage));
+            plot.AddMeasured($"{title}, thinking", color, solid: true, Points(series, stage, MetricNames.EvalThinkAccuracy));
+            plot.AddMeasured($"{title}, not thinking", color, solid: false, Points(series, stage, MetricNames.EvalNothinkAccuracy));
         }
         foreach (var id in Baselines)
         {
             if (report?.Stage(id) is not { } stage) continue;
             // A baseline is held to the better of its two ways to answer: a model that was never taught to think is not marked down for it.
             var thinks = !(stage.NothinkAccuracy > stage.ThinkAccuracy);
-            plot.AddLevel($"{stage.Title}, {(thinks ? "thinking" : "not thinking")}", theme.Of(id), thinks ? stage.ThinkAccuracy : stage.NothinkAccuracy);
+            var (way, accuracy) = thinks ? ("thinking", stage.ThinkAccuracy) : ("not thinking", stage.NothinkAccuracy);
+            plot.AddLevel($"{stage.Title}, {way}", theme.Of(id), accuracy);
         }
         plot.FixHeight(0, 1.02);
         return plot;
     }
 
-    /// <summary>A cross-entropy of nats and a surrogate around zero share no axis, so each kind has a panel where the run has both.</summary>
+    /// <summary>
+    /// A cross-entropy of nats and a surrogate around zero share no axis, so each kind has a panel where the run has both.
+    /// </summary>
     private static byte[] Loss(IReadOnlyList<MetricPoint> series, PlotTheme theme, PlotSize size)
     {
         var rlpStages = RlpStages(series).ToHashSet();
@@ -89,5 +100,9 @@ public static class RunPlots
         [.. series.Where(p => p.Name == metric).Select(p => p.Stage).Distinct()];
 
     private static (double Step, double Value)[] Points(IReadOnlyList<MetricPoint> series, string stage, string metric) =>
-        [.. series.Where(p => p.Name == metric && p.Stage == stage && double.IsFinite(p.Value)).Select(p => ((double)p.Step, p.Value)).OrderBy(p => p.Item1)];
+    [
+        .. series.Where(p => p.Name == metric && p.Stage == stage && double.IsFinite(p.Value))
+            .OrderBy(p => p.Step)
+            .Select(p => ((double)p.Step, p.Value))
+    ];
 }

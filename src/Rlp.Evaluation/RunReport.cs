@@ -4,7 +4,9 @@ using Rlp.Training.Metrics;
 
 namespace Rlp.Evaluation;
 
-/// <summary>The comparison that ends a run: its stages in the order of the table. <see cref="Write"/> makes report.json, a stable surface.</summary>
+/// <summary>
+/// The comparison that ends a run: its stages in the order of the table. <see cref="Write"/> makes report.json, a stable surface.
+/// </summary>
 public sealed record RunReport(string RunId, string Recipe, long Seed, IReadOnlyList<StageReport> Stages)
 {
     /// <summary>More than any honest report: a larger file is not read.</summary>
@@ -46,7 +48,8 @@ public sealed record RunReport(string RunId, string Recipe, long Seed, IReadOnly
     {
         try
         {
-            if (new FileInfo(path) is { Exists: true, Length: > LargestFile }) throw new FormatException($"larger than {LargestFile} bytes");
+            if (new FileInfo(path) is { Exists: true, Length: > LargestFile })
+                throw new FormatException($"larger than {LargestFile} bytes");
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
             var root = document.RootElement;
             return new RunReport(

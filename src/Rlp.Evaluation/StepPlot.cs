@@ -1,4 +1,5 @@
 using ScottPlot;
+using SkiaSharp;
 
 namespace Rlp.Evaluation;
 
@@ -30,7 +31,7 @@ internal sealed class StepPlot
         plot.Axes.Right.FrameLineStyle.Width = plot.Axes.Top.FrameLineStyle.Width = 0;
         plot.Legend.BackgroundColor = theme.Background;
         plot.Legend.FontColor = theme.Text;
-        plot.Legend.FontSize = 13;
+        plot.Legend.FontSize = 12;
         plot.Legend.OutlineWidth = 0;
         plot.Legend.ShadowColor = Colors.Transparent;
     }
@@ -49,7 +50,7 @@ internal sealed class StepPlot
         }
         var line = plot.Add.ScatterLine(steps, MovingAverage.Of(values, window), theme.Of(stage));
         line.LineWidth = 2.2f;
-        Entitle(line, window > 1 ? $"{title}, mean of {window} steps" : title);
+        Entitle(line, window > 1 ? $"{title} (mean of {window})" : title);
     }
 
     /// <summary>Values measured now and then: markers joined by lines.</summary>
@@ -75,14 +76,22 @@ internal sealed class StepPlot
 
     public byte[] Png(PlotSize size) => Png([this], size);
 
-    /// <summary>The pictures side by side in one.</summary>
+    /// <summary>
+    /// The pictures side by side in one. Not ScottPlot's Multiplot, which draws only its first plot at a scale other than 1.
+    /// </summary>
     public static byte[] Png(IReadOnlyList<StepPlot> panels, PlotSize size)
     {
-        var sheet = new Multiplot();
-        sheet.RemovePlot(sheet.GetPlot(0));
-        foreach (var panel in panels) sheet.AddPlot(panel.Finished(size.Scale));
-        sheet.Layout = new ScottPlot.MultiplotLayouts.Columns();
-        return sheet.Render(size.Width * size.Scale, size.Height * size.Scale).GetImageBytes(ImageFormat.Png);
+        var (width, height) = (size.Width * size.Scale / panels.Count, size.Height * size.Scale);
+        using var sheet = new SKBitmap(size.Width * size.Scale, height);
+        using var canvas = new SKCanvas(sheet);
+        foreach (var (column, panel) in panels.Index())
+        {
+            using var picture = SKBitmap.Decode(panel.Finished(size.Scale).GetImageBytes(width, height, ImageFormat.Png));
+            canvas.DrawBitmap(picture, column * width, 0);
+        }
+        canvas.Flush();
+        using var png = sheet.Encode(SKEncodedImageFormat.Png, 100);
+        return png.ToArray();
     }
 
     private Plot Finished(int scale)

@@ -24,7 +24,8 @@ public sealed class AccuracyStatisticsTests
     [Fact]
     public void Pass_at_k_stays_exact_where_binomials_overflow()
     {
-        static BigInteger Choose(int n, int k) => Enumerable.Range(1, k).Aggregate(BigInteger.One, (product, i) => product * (n - k + i) / i);
+        static BigInteger Choose(int n, int k) =>
+            Enumerable.Range(1, k).Aggregate(BigInteger.One, (product, i) => product * (n - k + i) / i);
         var exact = 1 - (double)(Choose(9_900, 500) * 1_000_000_000_000 / Choose(10_000, 500)) / 1e12;
         Assert.Equal(exact, AccuracyStatistics.PassAtK(10_000, 100, 500), 9);
     }
@@ -43,7 +44,9 @@ public sealed class AccuracyStatisticsTests
     {
         var random = new Random(5);
         var runs = Enumerable.Range(0, 4000)
-            .Select(_ => AccuracyStatistics.OverProblems([.. Enumerable.Range(0, 50).Select(_ => Math.Pow(random.NextDouble(), 2))])).ToArray();
+            .Select(_ => Enumerable.Range(0, 50).Select(_ => Math.Pow(random.NextDouble(), 2)).ToArray())
+            .Select(AccuracyStatistics.OverProblems)
+            .ToArray();
         var mean = runs.Average(r => r.Mean);
         var spread = Math.Sqrt(runs.Average(r => (r.Mean - mean) * (r.Mean - mean)));
         Assert.InRange(runs.Average(r => r.StandardError) / spread, .96, 1.04);

@@ -24,14 +24,22 @@ public sealed class ComparisonTableTests
     [Fact]
     public void Extreme_values_still_fit_120_columns()
     {
-        var stage = SampleRun.Report.Stages[3] with { Id = "a_stage_of_20_letters", InfoGain = -123.45, ThoughtLength = 131_072, InputTokens = 1e13, Seconds = 1e6 };
+        var stage = SampleRun.Report.Stages[3] with
+        {
+            Id = "a_stage_of_20_letter",
+            InfoGain = -123.45,
+            ThoughtLength = 131_072,
+            InputTokens = 1e13,
+            Seconds = 1e6,
+        };
         Assert.All(ComparisonTable.Text(SampleRun.Report with { Stages = [stage] }).Split('\n'), l => Assert.InRange(l.Length, 0, 120));
     }
 
     [Fact]
     public void What_was_not_measured_is_a_dash_and_an_accuracy_of_one_problem_has_no_error()
     {
-        var stage = SampleRun.Report.Stages[3] with { InfoGain = double.NaN, NothinkAccuracy = double.NaN, ThinkAccuracyStandardError = double.NaN };
+        var nan = double.NaN;
+        var stage = SampleRun.Report.Stages[3] with { InfoGain = nan, NothinkAccuracy = nan, ThinkAccuracyStandardError = nan };
         var row = Assert.Single(ComparisonTable.Rows(SampleRun.Report with { Stages = [stage] }));
         Assert.Equal(["0.983", "-", "-"], row[1..4]);
     }

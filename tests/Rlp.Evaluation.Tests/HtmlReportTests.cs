@@ -13,8 +13,9 @@ public sealed partial class HtmlReportTests
     public void Hostile_text_anywhere_stays_text()
     {
         var sample = new EvaluationSample(Hostile, Hostile, Hostile, Hostile, -1, -2);
-        var report = SampleRun.Report with { RunId = Hostile, Recipe = Hostile, Stages = [SampleRun.Report.Stages[0] with { Id = Hostile }, SampleRun.Report.Stages[3]] };
-        var html = HtmlReport.Render(new ReportInput(report, [], new Dictionary<string, IReadOnlyList<EvaluationSample>> { ["base"] = [sample], ["rlp"] = [sample] }, Hostile));
+        var stages = SampleRun.Report.Stages;
+        var hostile = SampleRun.Report with { RunId = Hostile, Recipe = Hostile, Stages = [stages[0] with { Id = Hostile }, stages[3]] };
+        var html = Render(sample, hostile, Hostile);
 
         Assert.DoesNotContain("<script", html);
         Assert.DoesNotContain("<img src=x", html);
@@ -22,11 +23,13 @@ public sealed partial class HtmlReportTests
         Assert.DoesNotContain('\u001b', html);
         // The tags are those of the same report with harmless text.
         var harmless = sample with { Prefix = "a", Thought = "b", NextToken = "c", Answer = "c" };
-        var quiet = HtmlReport.Render(new ReportInput(
-            report with { RunId = "r", Recipe = "s", Stages = [report.Stages[0] with { Id = "t" }, report.Stages[1]] }, [],
-            new Dictionary<string, IReadOnlyList<EvaluationSample>> { ["base"] = [harmless], ["rlp"] = [harmless] }, "u"));
+        var quiet = Render(harmless, SampleRun.Report with { Stages = [stages[0] with { Id = "t" }, stages[3]] }, "u");
         Assert.Equal(Tags().Matches(quiet).Select(m => m.Value), Tags().Matches(html).Select(m => m.Value));
         Assert.True(Tags().Count(html) > 100);
+
+        static string Render(EvaluationSample sample, RunReport report, string recipe) =>
+            HtmlReport.Render(new ReportInput(
+                report, [], new Dictionary<string, IReadOnlyList<EvaluationSample>> { ["base"] = [sample], ["rlp"] = [sample] }, recipe));
     }
 
     [Fact]

@@ -21,8 +21,8 @@ public sealed class RunReportTests : IDisposable
         Assert.Equal(["base", "cpt", "cpt_thoughts", "rlp"], stages.EnumerateObject().Select(p => p.Name));
         foreach (var stage in stages.EnumerateObject())
             Assert.Equal(
-                ["think_accuracy", "think_accuracy_stderr", "nothink_accuracy", "nothink_accuracy_stderr", "info_gain", "thought_length", "input_tokens",
-                    "flops", "seconds"],
+                ["think_accuracy", "think_accuracy_stderr", "nothink_accuracy", "nothink_accuracy_stderr", "info_gain",
+                    "thought_length", "input_tokens", "flops", "seconds"],
                 stage.Value.EnumerateObject().Select(p => p.Name));
         Assert.Equal(.983, stages.GetProperty("rlp").GetProperty("think_accuracy").GetDouble());
         Assert.Equal(.003, stages.GetProperty("rlp").GetProperty("think_accuracy_stderr").GetDouble());
@@ -33,7 +33,8 @@ public sealed class RunReportTests : IDisposable
     [Fact]
     public void What_was_written_is_read_and_what_could_not_be_measured_is_null_in_between()
     {
-        var report = SampleRun.Report with { Stages = [SampleRun.Report.Stages[0] with { InfoGain = double.NaN }, .. SampleRun.Report.Stages.Skip(1)] };
+        var stages = SampleRun.Report.Stages;
+        var report = SampleRun.Report with { Stages = [stages[0] with { InfoGain = double.NaN }, .. stages.Skip(1)] };
         report.Write(Path);
         var read = RunReport.Read(Path);
         Assert.Equal(report.Stages, read.Stages);

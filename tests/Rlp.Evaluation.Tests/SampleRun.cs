@@ -16,16 +16,18 @@ internal static class SampleRun
 
     public static IReadOnlyList<MetricPoint> Series { get; } = MakeSeries();
 
-    public static IReadOnlyDictionary<string, IReadOnlyList<EvaluationSample>> Samples { get; } = new Dictionary<string, IReadOnlyList<EvaluationSample>>
-    {
-        ["base"] = [new("7+5-3+2-9=", "2 9 1 3", "2", "3", -3.12, -2.31), new("1+1+1+1+1=", "2 3 4 5", "5", "5", -.02, -2.28)],
-        ["rlp"] = [new("7+5-3+2-9=", "2 9 1 2", "2", "2", -.004, -2.31), new("1+1+1+1+1=", "2 3 4 5", "5", "5", -.001, -2.28)],
-    };
+    public static IReadOnlyDictionary<string, IReadOnlyList<EvaluationSample>> Samples { get; } =
+        new Dictionary<string, IReadOnlyList<EvaluationSample>>
+        {
+            ["base"] = [new("7+5-3+2-9=", "2 9 1 3", "2", "3", -3.12, -2.31), new("1+1+1+1+1=", "2 3 4 5", "5", "5", -.02, -2.28)],
+            ["rlp"] = [new("7+5-3+2-9=", "2 9 1 2", "2", "2", -.004, -2.31), new("1+1+1+1+1=", "2 3 4 5", "5", "5", -.001, -2.28)],
+        };
 
     public static ReportInput Input { get; } = new(Report, Series, Samples, "recipe {\n  name = arithmetic\n  seed = 7\n}\n");
 
     private static StageReport Stage(
-        string id, double think, double thinkError, double nothink, double nothinkError, double gain, double length, double tokens, double flops, double seconds) => new()
+        string id, double think, double thinkError, double nothink, double nothinkError,
+        double gain, double length, double tokens, double flops, double seconds) => new()
         {
             Id = id,
             ThinkAccuracy = think,

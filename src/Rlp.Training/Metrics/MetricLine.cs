@@ -18,7 +18,8 @@ public sealed record MetricLine(string Stage, long Step, IReadOnlyDictionary<str
             json.WriteNumber("step", Step);
             foreach (var (name, value) in Values)
             {
-                if (name is "stage" or "step") throw new ArgumentException($"a metric cannot be named '{name}': that key of a line names the {name}");
+                if (name is "stage" or "step")
+                    throw new ArgumentException($"a metric cannot be named '{name}': that key of a line names the {name}");
                 if (double.IsFinite(value)) json.WriteNumber(name, value);
                 else json.WriteNull(name);
             }
@@ -44,7 +45,8 @@ public sealed record MetricLine(string Stage, long Step, IReadOnlyDictionary<str
                 else if (property.NameEquals("step")) step = property.Value.GetInt64();
                 else values[property.Name] = property.Value.ValueKind == JsonValueKind.Null ? double.NaN : property.Value.GetDouble();
             }
-            return new MetricLine(stage ?? throw new FormatException("no \"stage\""), step ?? throw new FormatException("no \"step\""), values);
+            if (stage is null || step is null) throw new FormatException($"no \"{(stage is null ? "stage" : "step")}\"");
+            return new MetricLine(stage, step.Value, values);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -36,7 +36,9 @@ public static class MetricNames
     /// <summary>Token-level KL divergence to the stage's initial policy, nats; logged when beta is above 0.</summary>
     public const string Kl = "kl";
 
-    /// <summary>What the step minimised: the clipped surrogate (RLP, no unit) or the next-token cross-entropy (NTP, nats per token).</summary>
+    /// <summary>
+    /// What the step minimised: the clipped surrogate (RLP, no unit) or the next-token cross-entropy (NTP, nats per token).
+    /// </summary>
     public const string Loss = "loss";
 
     /// <summary>2-norm of the gradient before clipping.</summary>
@@ -57,7 +59,9 @@ public static class MetricNames
     /// <summary>Mean S_ema = log p_phi(x_t | prefix), over positions, nats.</summary>
     public const string EvidenceTeacher = "rlp/evidence_teacher";
 
-    /// <summary>Standard deviation of the rewards within a group, averaged over the groups, nats: zero means nothing to learn from.</summary>
+    /// <summary>
+    /// Standard deviation of the rewards within a group, averaged over the groups, nats: zero means nothing to learn from.
+    /// </summary>
     public const string GroupRewardStd = "rlp/group_reward_std";
 
     /// <summary>Mean absolute advantage (eq. 7), nats.</summary>

@@ -3,8 +3,8 @@ using System.Text;
 namespace Rlp.Training.Metrics;
 
 /// <summary>
-/// runs/ID/metrics.jsonl: one <see cref="MetricLine"/> per applied step, handed to the operating system line by line. A step is written once,
-/// however often it is executed again after a crash. Not for use by several threads at a time.
+/// runs/ID/metrics.jsonl: one <see cref="MetricLine"/> per applied step, handed to the operating system line by line. A step is written
+/// once, however often it is executed again after a crash. Not for use by several threads at a time.
 /// </summary>
 public sealed class MetricsFile : IDisposable
 {
@@ -60,7 +60,9 @@ public sealed class MetricsFile : IDisposable
         return true;
     }
 
-    /// <summary>Replaces the whole file by these lines (the journal's, after a recovery), atomically; of lines for one step the first counts.</summary>
+    /// <summary>
+    /// Replaces the whole file by these lines (the journal's, after a recovery), atomically; of lines for one step the first counts.
+    /// </summary>
     public void Rewrite(IEnumerable<MetricLine> lines)
     {
         var rewritten = new HashSet<(string, long)>();
@@ -78,7 +80,9 @@ public sealed class MetricsFile : IDisposable
 
     public void Dispose() => stream.Dispose();
 
-    /// <summary>Hands over each line; returns where the last good one ends. Only the last line may be bad: a crash can leave no other.</summary>
+    /// <summary>
+    /// Hands over each line; returns where the last good one ends. Only the last line may be bad: a crash can leave no other.
+    /// </summary>
     private static long Scan(FileStream stream, string path, Action<MetricLine> visit)
     {
         var (number, end, at) = (0, 0L, 0L);
@@ -94,7 +98,7 @@ public sealed class MetricsFile : IDisposable
                 var part = breakAt < 0 ? rest : rest[..breakAt];
                 line.Write(part);
                 if (line.Length > LongestLine)
-                    throw new InvalidDataException($"{path}, line {number + 1}: longer than {LongestLine} bytes; this is not a file of metrics");
+                    throw new InvalidDataException($"{path}, line {number + 1}: longer than {LongestLine} bytes; not a file of metrics");
                 at += part.Length;
                 rest = rest[part.Length..];
                 if (breakAt < 0) continue;

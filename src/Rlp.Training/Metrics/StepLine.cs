@@ -12,9 +12,9 @@ public static class StepLine
     ];
 
     /// <summary>
-    /// For example <c>rlp 120/300 | info_gain 2.31 | loss -0.0123 | grad_norm 0.41 | thought 5.0 tok | clip 0.000 | 12.3k tok/s |
-    /// data 1 ms rollout 38 ms reward 3 ms learn 31 ms | 0:21 left</c>. Only what the metrics hold is printed, so the line of an NTP step is
-    /// the shorter one; an evaluation adds its accuracies.
+    /// For example <c>rlp 120/300 | info_gain 2.31 | loss -0.0123 | grad_norm 0.41 | thought 5.0 tok | clip 0.000 | 12.3k tok/s | data 1
+    /// ms rollout 38 ms reward 3 ms learn 31 ms | 0:21 left</c>. Only what the metrics hold is printed, so the line of an NTP step is the
+    /// shorter one; an evaluation adds its accuracies.
     /// </summary>
     /// <param name="stage">Id of the stage.</param>
     /// <param name="step">Steps applied so far in the stage, this one included.</param>
@@ -34,7 +34,8 @@ public static class StepLine
         Add(MetricNames.TokensPerSecond, v => $"{HumanNumber.Compact(v)} tok/s");
         // The teacher's update and the journal are noise in most steps; they are shown when they take a millisecond.
         var phases = Phases
-            .Where(p => metrics.TryGetValue(p.Metric, out var s) && (s >= 0.0005 || p.Metric is not (MetricNames.EmaSeconds or MetricNames.JournalSeconds)))
+            .Where(p => metrics.TryGetValue(p.Metric, out var seconds)
+                && (seconds >= 0.0005 || p.Metric is not (MetricNames.EmaSeconds or MetricNames.JournalSeconds)))
             .Select(p => $"{p.Name} {Duration(metrics[p.Metric])}");
         var timings = string.Join(' ', phases);
         if (timings.Length > 0) line.Append(" | ").Append(timings);

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Numerics;
 using Google.Protobuf;
 using Tensorboard;
@@ -7,9 +6,10 @@ using Tensorboard;
 namespace Rlp.Training.Metrics;
 
 /// <summary>
-/// The TensorBoard event file of one stage (runs/ID/tensorboard/STAGE/): TFRecord frames of Event messages, flushed after each step. Opening
-/// it again goes on in the same file after the last whole record, and steps up to the last one in it are not written twice. TorchSharp's own
-/// SummaryWriter is not used because it rounds wall times to single precision, opens the file for each value and cannot go on.
+/// The TensorBoard event file of one stage (runs/ID/tensorboard/STAGE/): TFRecord frames of Event messages, flushed after each step.
+/// Opening it again goes on in the same file after the last whole record, and steps up to the last one in it are not written twice.
+/// TorchSharp's own SummaryWriter is not used because it rounds wall times to single precision, opens the file for each value and cannot
+/// go on.
 /// </summary>
 public sealed class TensorBoardFile : IDisposable
 {
@@ -34,7 +34,8 @@ public sealed class TensorBoardFile : IDisposable
         clock ??= TimeProvider.System;
         Directory.CreateDirectory(folder);
         var path = Directory.EnumerateFiles(folder, "events.out.tfevents.*.rlp").Order(StringComparer.Ordinal).LastOrDefault()
-            ?? System.IO.Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{clock.GetUtcNow().ToUnixTimeSeconds():D10}.rlp"));
+            ?? System.IO.Path.Combine(folder,
+                FormattableString.Invariant($"events.out.tfevents.{clock.GetUtcNow().ToUnixTimeSeconds():D10}.rlp"));
         var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         try
         {
@@ -57,7 +58,9 @@ public sealed class TensorBoardFile : IDisposable
         }
     }
 
-    /// <summary>Writes the scalars of a step unless the file already reaches it; says whether it did. Values that are not finite are kept as such.</summary>
+    /// <summary>
+    /// Writes the scalars of a step unless the file already reaches it; says whether it did. Values that are not finite are kept as such.
+    /// </summary>
     public bool Append(long step, IReadOnlyDictionary<string, double> values)
     {
         if (step <= LastStep) return false;
@@ -77,14 +80,16 @@ public sealed class TensorBoardFile : IDisposable
         stream.Flush();
     }
 
-    /// <summary>A TFRecord: UInt64 length, UInt32 masked CRC of the length, the data, UInt32 masked CRC of the data; all little-endian.</summary>
+    /// <summary>
+    /// A TFRecord: UInt64 length, UInt32 masked CRC of the length, the data, UInt32 masked CRC of the data; all little-endian.
+    /// </summary>
     private static byte[] Frame(byte[] data)
     {
         var frame = new byte[HeaderBytes + data.Length + sizeof(uint)];
         BinaryPrimitives.WriteUInt64LittleEndian(frame, (ulong)data.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(frame.AsSpan(sizeof(ulong)), Mask(Crc32c(frame.AsSpan(0, sizeof(ulong)))));
+        BinaryPrimitives.WriteUInt32LittleEndian(frame.AsSpan(sizeof(ulong)), MaskedCrc(frame.AsSpan(0, sizeof(ulong))));
         data.CopyTo(frame, HeaderBytes);
-        BinaryPrimitives.WriteUInt32LittleEndian(frame.AsSpan(HeaderBytes + data.Length), Mask(Crc32c(data)));
+        BinaryPrimitives.WriteUInt32LittleEndian(frame.AsSpan(HeaderBytes + data.Length), MaskedCrc(data));
         return frame;
     }
 
@@ -95,11 +100,11 @@ public sealed class TensorBoardFile : IDisposable
         while (stream.ReadAtLeast(header, HeaderBytes, throwOnEndOfStream: false) == HeaderBytes)
         {
             var length = BinaryPrimitives.ReadUInt64LittleEndian(header);
-            if (BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(sizeof(ulong))) != Mask(Crc32c(header.AsSpan(0, sizeof(ulong))))) yield break;
-            if (length > LongestEvent) yield break;
+            var lengthCrc = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(sizeof(ulong)));
+            if (lengthCrc != MaskedCrc(header.AsSpan(0, sizeof(ulong))) || length > LongestEvent) yield break;
             var body = new byte[(int)length + sizeof(uint)];
             if (stream.ReadAtLeast(body, body.Length, throwOnEndOfStream: false) < body.Length) yield break;
-            if (BinaryPrimitives.ReadUInt32LittleEndian(body.AsSpan((int)length)) != Mask(Crc32c(body.AsSpan(0, (int)length)))) yield break;
+            if (BinaryPrimitives.ReadUInt32LittleEndian(body.AsSpan((int)length)) != MaskedCrc(body.AsSpan(0, (int)length))) yield break;
             yield return (Event.Parser.ParseFrom(body, 0, (int)length), stream.Position);
         }
     }
@@ -113,5 +118,5 @@ public sealed class TensorBoardFile : IDisposable
     }
 
     /// <summary>TFRecord's masking, which keeps a CRC over data that holds CRCs from degenerating.</summary>
-    private static uint Mask(uint crc) => BitOperations.RotateRight(crc, 15) + 0xa282ead8u;
+    private static uint MaskedCrc(ReadOnlySpan<byte> data) => BitOperations.RotateRight(Crc32c(data), 15) + 0xa282ead8u;
 }

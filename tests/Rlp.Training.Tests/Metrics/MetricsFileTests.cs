@@ -97,6 +97,16 @@ public sealed class MetricsFileTests : IDisposable
     }
 
     [Fact]
+    public void Nothing_of_a_long_unfinished_line_stays_behind_a_short_one()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(File)!);
+        var whole = Line("rlp", 1, ("loss", 1)).ToJson() + "\n";
+        System.IO.File.WriteAllText(File, whole + "{\"stage\":\"rlp\",\"step\":2," + new string(' ', 500));
+        MetricsFile.Open(File).Dispose();
+        Assert.Equal(whole, System.IO.File.ReadAllText(File));
+    }
+
+    [Fact]
     public void A_last_line_of_zeros_as_a_lost_power_leaves_it_is_cut_off()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(File)!);

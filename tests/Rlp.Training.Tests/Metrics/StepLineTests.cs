@@ -29,13 +29,15 @@ public sealed class StepLineTests
     [Fact]
     public void An_NTP_step_shows_what_it_has() => Assert.Equal(
         "pretrain 5/2000 | loss 1.2346 | 950 tok/s",
-        StepLine.Format("pretrain", 5, 2000, new Dictionary<string, double> { [MetricNames.Loss] = 1.23456, [MetricNames.TokensPerSecond] = 950 }, null));
+        StepLine.Format("pretrain", 5, 2000,
+            new Dictionary<string, double> { [MetricNames.Loss] = 1.23456, [MetricNames.TokensPerSecond] = 950 }, null));
 
     [Fact]
     public void An_evaluation_adds_its_accuracies() => Assert.Equal(
         "rlp 50/300 | think 0.940 | no-think 0.103 | 1:02:03 left",
         StepLine.Format("rlp", 50, 300,
-            new Dictionary<string, double> { [MetricNames.EvalThinkAccuracy] = 0.94, [MetricNames.EvalNothinkAccuracy] = 0.103 }, new TimeSpan(1, 2, 3)));
+            new Dictionary<string, double> { [MetricNames.EvalThinkAccuracy] = 0.94, [MetricNames.EvalNothinkAccuracy] = 0.103 },
+            new TimeSpan(1, 2, 3)));
 
     [Fact]
     public void Broken_numbers_are_shown_not_hidden() => Assert.Equal(
@@ -46,7 +48,8 @@ public sealed class StepLineTests
     [Fact]
     public void A_slow_teacher_update_or_journal_shows_up() => Assert.EndsWith(
         "learn 31 ms ema 2 ms journal 12.5 s",
-        StepLine.Format("rlp", 1, 2, new Dictionary<string, double>(RlpStep) { [MetricNames.EmaSeconds] = 0.002, [MetricNames.JournalSeconds] = 12.54 }, null));
+        StepLine.Format("rlp", 1, 2,
+            new Dictionary<string, double>(RlpStep) { [MetricNames.EmaSeconds] = 0.002, [MetricNames.JournalSeconds] = 12.54 }, null));
 
     [Theory]
     [InlineData(0, "0")]

@@ -118,11 +118,12 @@ public sealed class TensorBoardFileTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    private static Dictionary<string, double> Values(params (string Name, double Value)[] values) => values.ToDictionary(v => v.Name, v => v.Value);
+    private static Dictionary<string, double> Values(params (string Name, double Value)[] values) =>
+        values.ToDictionary(v => v.Name, v => v.Value);
 
     private sealed record Recorded(double WallTime, long Step, string? FileVersion, IReadOnlyList<(string Tag, float Value)> Scalars);
 
-    /// <summary>Reads records with a bitwise CRC and the protobuf wire format by hand: nothing is shared with the code under test.</summary>
+    /// <summary>Reads records with a bitwise CRC and the protobuf wire format by hand, sharing nothing with the code under test.</summary>
     private static List<Recorded> Records(string path)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
@@ -144,7 +145,9 @@ public sealed class TensorBoardFileTests : IDisposable
         {
             var length = (int)BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(at));
             Assert.Equal(MaskedBitwiseCrc(bytes.AsSpan(at, 8)), BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(at + 8)));
-            Assert.Equal(MaskedBitwiseCrc(bytes.AsSpan(at + 12, length)), BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(at + 12 + length)));
+            Assert.Equal(
+                MaskedBitwiseCrc(bytes.AsSpan(at + 12, length)),
+                BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(at + 12 + length)));
             yield return at += 12 + length + 4;
         }
     }
