@@ -114,10 +114,9 @@ public static class RunDecisions
 
     /// <summary>
     /// Ends the step that learner (and teacher) have done. A live step is journaled, together with the plan of the one after it where that
-    /// needs nothing else first: one transaction a step. A replayed step is compared with the journal instead.
+    /// needs nothing else first: one transaction a step. A replayed step is compared with the journal instead. The digest is over the
+    /// thoughts of all groups (null for next-token prediction); seconds are the wall-clock time of the step.
     /// </summary>
-    /// <param name="thoughtsSha256">Digest over the step's groups; null for next-token prediction.</param>
-    /// <param name="seconds">Wall-clock seconds of the step.</param>
     public static StepDecision Finish(RunState state, Execution execution, string? thoughtsSha256, double seconds)
     {
         var stage = state.Stage!;
