@@ -40,7 +40,7 @@ internal sealed class TestNode : IAsyncDisposable
         RunsFolder = folder,
         Engines = engines,
         Threads = 1,
-        SerializeMessages = true,
+        Settings = RoundTripMailbox.Hocon,
         RestartBackoff = TimeSpan.FromMilliseconds(20),
         EngineDeadline = TimeSpan.FromSeconds(30),
     };

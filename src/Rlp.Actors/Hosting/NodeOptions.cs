@@ -61,8 +61,8 @@ public sealed record NodeOptions
     /// </summary>
     public bool ContinueRunning { get; init; }
 
-    /// <summary>Serializes every message even where it stays in the process: for tests.</summary>
-    public bool SerializeMessages { get; init; }
+    /// <summary>Further settings of the actor system, in HOCON; they win over the node's own.</summary>
+    public string Settings { get; init; } = "";
 
     /// <summary>Called on the run entity's thread before (false) and after (true) events are durable; a test's way to stop it there.</summary>
     public Action<IReadOnlyList<IRunEvent>, bool>? OnJournal { get; init; }

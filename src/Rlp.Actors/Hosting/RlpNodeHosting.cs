@@ -51,7 +51,8 @@ public static class RlpNodeHosting
             .WithShardingDistributedData(new ShardingDDataOptions { Durable = new DurableOptions { Keys = [] } })
             .WithSingleton<RunRegistryActor>(
                 RunRegistryActor.Name,
-                (_, registry, _) => Props.Create(() => new RunRegistryActor(options, () => registry.Get<TrainingRunActor>())))
+                (_, registry, _) => Props.Create(() => new RunRegistryActor(options, () => registry.Get<TrainingRunActor>())),
+                new ClusterSingletonOptions { LogSingletonIdentificationFailure = false }) // logged at every start, before the singleton could be there
             .WithActors((system, registry) =>
                 registry.Register<NodeSupervisor>(system.ActorOf(Props.Create(() => new NodeSupervisor(options)), NodeSupervisor.Name)))
             .WithShardRegion<RolloutLaneActor>(
@@ -105,7 +106,7 @@ public static class RlpNodeHosting
     {
         var connection = Quote(SqliteJournalFile.ConnectionString(options.Journal));
         var sql = $"{{ connection-string = {connection}, provider-name = \"SQLite.MS\", auto-initialize = on }}";
-        return ConfigurationFactory.ParseString($$"""
+        return ConfigurationFactory.ParseString(options.Settings).WithFallback(ConfigurationFactory.ParseString($$"""
             {{LogFile.PathKey}} = {{Quote(Path.GetFullPath(options.LogFile))}}
             {{EngineActor.Dispatcher}} { type = PinnedDispatcher, executor = fork-join-executor, throughput = 1 }
             akka {
@@ -114,7 +115,6 @@ public static class RlpNodeHosting
               loggers = ["{{typeof(LogFile).FullName}}, {{typeof(LogFile).Assembly.GetName().Name}}"]
               log-dead-letters = off
               log-dead-letters-during-shutdown = off
-              actor.serialize-messages = {{(options.SerializeMessages ? "on" : "off")}}
               persistence {
                 journal { plugin = "akka.persistence.journal.sql", sql = {{sql}} }
                 snapshot-store { plugin = "akka.persistence.snapshot-store.sql", sql = {{sql}} }
@@ -135,7 +135,7 @@ public static class RlpNodeHosting
                 phases.cluster-sharding-shutdown-region.timeout = 5s
               }
             }
-            """).WithFallback(Akka.Persistence.Sql.SqlPersistence.DefaultConfiguration);
+            """)).WithFallback(Akka.Persistence.Sql.SqlPersistence.DefaultConfiguration);
     }
 
     private static string Quote(string text) => $"\"{text.Replace("\\", "\\\\").Replace("\"", "\\\"")}\"";

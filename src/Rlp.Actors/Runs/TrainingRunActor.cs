@@ -417,7 +417,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         foreach (var e in events)
         {
             if (e is StageCompleted completed)
+            {
+                Prune(completed.Stage, keep: 1);
                 Publish(new StageProgress { RunId = runId, Completed = completed });
+            }
             if (e is StageStarted or StageCompleted)
                 TellRegistry();
             if (e is StepPlanned)
@@ -683,7 +686,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         {
             execution = execution with { Unusable = execution.Unusable.Remove(committed.Path) };
             busy = null;
-            Prune(committed.Stage);
+            Prune(committed.Stage, keep: 2);
             Publish(new CheckpointProgress { RunId = runId, Committed = committed with { Path = written.Path }, Seconds = Seconds(phaseStarted) });
             BeginStepClock();
             Advance();
@@ -703,10 +706,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         });
     }
 
-    /// <summary>The last two checkpoints of the running stage and the final ones of the others stay.</summary>
-    private void Prune(string stage)
+    /// <summary>The last two checkpoints of the running stage stay, and the final ones of the others.</summary>
+    private void Prune(string stage, int keep)
     {
-        foreach (var old in state.Checkpoints.Where(c => c.Stage == stage).DistinctBy(c => c.Step).OrderByDescending(c => c.Step).Skip(2))
+        foreach (var old in state.Checkpoints.Where(c => c.Stage == stage).DistinctBy(c => c.Step).OrderByDescending(c => c.Step).Skip(keep))
         {
             try
             {
