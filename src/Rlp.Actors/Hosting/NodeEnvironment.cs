@@ -1,0 +1,24 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Akka.Actor;
+using Rlp.Protocol.Payloads;
+
+namespace Rlp.Actors.Hosting;
+
+/// <summary>What decides the bits of this node's results besides recipe and seed.</summary>
+public static class NodeEnvironment
+{
+    public static RunEnvironment Describe(NodeOptions options) => new()
+    {
+        MachineKind = $"{RuntimeInformation.OSArchitecture} {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}",
+        Threads = options.Threads,
+        Versions = new Dictionary<string, string>
+        {
+            ["rlp"] = Version(typeof(NodeEnvironment).Assembly),
+            ["dotnet"] = Environment.Version.ToString(),
+            ["akka"] = Version(typeof(ActorSystem).Assembly),
+        },
+    };
+
+    private static string Version(Assembly assembly) => assembly.GetName().Version?.ToString() ?? "unknown";
+}

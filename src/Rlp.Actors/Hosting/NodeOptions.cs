@@ -1,0 +1,76 @@
+using Rlp.Protocol.Events;
+using Rlp.Training.Engines;
+
+namespace Rlp.Actors.Hosting;
+
+/// <summary>SQLite's synchronous pragma: what a commit waits for.</summary>
+public enum SqliteSynchronous
+{
+    /// <summary>
+    /// A commit survives the death of the process, not the loss of power: then the last commits may be gone (the file stays consistent).
+    /// Safe for a run, because it continues from an earlier state of the same journal: the steps whose events were lost are executed again
+    /// and give the same bits.
+    /// </summary>
+    Normal,
+
+    /// <summary>A commit survives the loss of power; each waits for the disk.</summary>
+    Full,
+}
+
+/// <summary>How one process, as one node, takes part. The defaults are those of an embedded single node.</summary>
+public sealed record NodeOptions
+{
+    /// <summary>Folder of the runs; each has a folder of its own below it.</summary>
+    public required string RunsFolder { get; init; }
+
+    public required IEngineFactory Engines { get; init; }
+
+    /// <summary>SQLite file of the journal; null: journal.db in <see cref="RunsFolder"/>.</summary>
+    public string? JournalFile { get; init; }
+
+    /// <summary>Address and port the node's remoting listens on; port 0 takes a free one.</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    public int Port { get; init; }
+
+    /// <summary>Cores of this node's device, and intra-operation threads of each engine (they take turns).</summary>
+    public int Threads { get; init; } = Math.Max(1, Environment.ProcessorCount);
+
+    /// <summary>Memory that leases may take, in bytes.</summary>
+    public long MemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    /// <summary>An engine call without an answer for so long is issued again.</summary>
+    public TimeSpan EngineDeadline { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>An engine call without an answer for so long is named in the log and to the run's subscribers.</summary>
+    public TimeSpan WarnAfter { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Times that failed work is issued again before the run fails.</summary>
+    public int Retries { get; init; } = 3;
+
+    /// <summary>Pause before a failed engine's successor starts; doubled with each failure in a row, up to the maximum.</summary>
+    public TimeSpan RestartBackoff { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    public TimeSpan MaximumRestartBackoff { get; init; } = TimeSpan.FromSeconds(10);
+
+    public SqliteSynchronous Synchronous { get; init; } = SqliteSynchronous.Normal;
+
+    /// <summary>
+    /// True: the registry continues every run that the journal says is running as soon as the node is up. False for a command line, where
+    /// a person says which run to continue.
+    /// </summary>
+    public bool ContinueRunning { get; init; }
+
+    /// <summary>Further settings of the actor system, in HOCON; they win over the node's own.</summary>
+    public string Settings { get; init; } = "";
+
+    /// <summary>Called on the run entity's thread before (false) and after (true) events are durable; a test's way to stop it there.</summary>
+    public Action<IReadOnlyList<IRunEvent>, bool>? OnJournal { get; init; }
+
+    public string Journal => JournalFile ?? Path.Combine(RunsFolder, "journal.db");
+
+    /// <summary>Where the node's warnings and errors go.</summary>
+    public string LogFile => Path.Combine(RunsFolder, "node.log");
+
+    public string RunFolder(string runId) => Path.Combine(Path.GetFullPath(RunsFolder), runId);
+}

@@ -1,0 +1,142 @@
+using Akka.Actor;
+using Akka.Cluster.Hosting;
+using Akka.Cluster.Sharding;
+using Akka.Configuration;
+using Akka.Hosting;
+using Akka.Persistence.Sql.Config;
+using Akka.Remote.Hosting;
+using LinqToDB;
+using Microsoft.Extensions.DependencyInjection;
+using Rlp.Actors.Nodes;
+using Rlp.Actors.Runs;
+using Rlp.Actors.Serialization;
+using Rlp.Actors.Workers;
+using Rlp.Protocol;
+
+namespace Rlp.Actors.Hosting;
+
+/// <summary>One process = one node = one actor system: what the command line, a service and the tests all start.</summary>
+public static class RlpNodeHosting
+{
+    public const string SystemName = "rlp";
+    public const string RunRegion = "run";
+    public const string LaneRegion = "lane";
+
+    private const int Shards = 32;
+
+    /// <summary>Adds the node to a host; <see cref="RunClient"/> is how the host's code speaks to it.</summary>
+    /// <exception cref="InvalidOperationException">The journal cannot be opened.</exception>
+    public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options)
+    {
+        Directory.CreateDirectory(options.RunsFolder);
+        SqliteJournalFile.Prepare(options.Journal);
+        services.AddSingleton(options);
+        services.AddSingleton(provider => new RunClient(provider.GetRequiredService<ActorSystem>(), options));
+        return services.AddAkka(SystemName, (builder, _) => Configure(builder, options));
+    }
+
+    private static void Configure(AkkaConfigurationBuilder builder, NodeOptions options)
+    {
+        var persistence = new MultiDataOptionsSetup();
+        foreach (var plugin in (string[])["akka.persistence.journal.sql", "akka.persistence.snapshot-store.sql", "akka.persistence.query.journal.sql"])
+            persistence.AddDataOptions(plugin, Connection(options));
+
+        builder
+            .AddHocon(Settings(options), HoconAddMode.Prepend)
+            .AddSetup(persistence)
+            .WithStrictSerialization()
+            .WithCustomSerializer("rlp", [typeof(IRlpMessage)], system => new RlpSerializer(system))
+            .WithRemoting(options.Host, options.Port)
+            .WithClustering(new ClusterOptions { LogInfo = false })
+            .WithShardingDistributedData(new ShardingDDataOptions { Durable = new DurableOptions { Keys = [] } })
+            .WithSingleton<RunRegistryActor>(
+                RunRegistryActor.Name,
+                (_, registry, _) => Props.Create(() => new RunRegistryActor(options, () => registry.Get<TrainingRunActor>())),
+                new ClusterSingletonOptions { LogSingletonIdentificationFailure = false }) // logged at every start, before the singleton could be there
+            .WithActors((system, registry) =>
+                registry.Register<NodeSupervisor>(system.ActorOf(Props.Create(() => new NodeSupervisor(options)), NodeSupervisor.Name)))
+            .WithShardRegion<RolloutLaneActor>(
+                LaneRegion,
+                (_, registry, _) => _ => Props.Create(() => new RolloutLaneActor(registry.Get<TrainingRunActor>())),
+                HashCodeMessageExtractor.Create(Shards, message => (message as ILaneMessage)?.LaneId),
+                Sharded(PoisonPill.Instance))
+            .WithShardRegion<TrainingRunActor>(
+                RunRegion,
+                (_, registry, _) => runId => Props.Create(
+                    () => new TrainingRunActor(runId, options, registry.Get<RolloutLaneActor>(), registry.Get<RunRegistryActor>())),
+                HashCodeMessageExtractor.Create(Shards, message => (message as IRunMessage)?.RunId),
+                Sharded(TrainingRunActor.End.Instance))
+            .AddStartup((system, _) =>
+            {
+                var cluster = Akka.Cluster.Cluster.Get(system);
+                cluster.Join(cluster.SelfAddress); // a cluster of one
+            });
+    }
+
+    private static ShardOptions Sharded(object stopMessage) => new()
+    {
+        StateStoreMode = StateStoreMode.DData,
+        RememberEntities = false, // the registry continues what should be running
+        ShouldPassivateIdleEntities = false, // an entity may own a device for days without a message from outside
+        HandOffStopMessage = stopMessage,
+    };
+
+    // synchronous is a property of a connection, which the connection string cannot carry. SqliteSynchronous says what NORMAL can lose.
+    private static DataOptions Connection(NodeOptions options)
+    {
+        var pragma = $"PRAGMA synchronous = {options.Synchronous.ToString().ToUpperInvariant()}";
+        return new DataOptions()
+            .UseConnectionString(ProviderName.SQLiteMS, SqliteJournalFile.ConnectionString(options.Journal))
+            .UseAfterConnectionOpened(
+                connection =>
+                {
+                    using var command = connection.CreateCommand();
+                    command.CommandText = pragma;
+                    command.ExecuteNonQuery();
+                },
+                async (connection, cancellation) =>
+                {
+                    await using var command = connection.CreateCommand();
+                    command.CommandText = pragma;
+                    await command.ExecuteNonQueryAsync(cancellation);
+                });
+    }
+
+    private static Config Settings(NodeOptions options)
+    {
+        var connection = Quote(SqliteJournalFile.ConnectionString(options.Journal));
+        var sql = $"{{ connection-string = {connection}, provider-name = \"SQLite.MS\", auto-initialize = on }}";
+        return ConfigurationFactory.ParseString(options.Settings).WithFallback(ConfigurationFactory.ParseString($$"""
+            {{LogFile.PathKey}} = {{Quote(Path.GetFullPath(options.LogFile))}}
+            {{EngineActor.Dispatcher}} { type = PinnedDispatcher, executor = fork-join-executor, throughput = 1 }
+            akka {
+              loglevel = WARNING
+              stdout-loglevel = OFF
+              loggers = ["{{typeof(LogFile).FullName}}, {{typeof(LogFile).Assembly.GetName().Name}}"]
+              log-dead-letters = off
+              log-dead-letters-during-shutdown = off
+              persistence {
+                journal { plugin = "akka.persistence.journal.sql", sql = {{sql}} }
+                snapshot-store { plugin = "akka.persistence.snapshot-store.sql", sql = {{sql}} }
+                query.journal.sql = {{sql}}
+              }
+              # A cluster of one has nobody to wait for: the intervals decide how fast it starts and leaves.
+              cluster {
+                gossip-interval = 100ms
+                leader-actions-interval = 100ms
+                periodic-tasks-initial-delay = 50ms
+                sharding { retry-interval = 100ms, updating-state-timeout = 2s, waiting-for-state-timeout = 2s }
+                singleton.hand-over-retry-interval = 200ms
+                singleton-proxy.singleton-identification-interval = 100ms
+                distributed-data.gossip-interval = 200ms
+              }
+              coordinated-shutdown {
+                phases.cluster-exiting.timeout = 2s
+                phases.cluster-sharding-shutdown-region.timeout = 5s
+              }
+            }
+            """)).WithFallback(Akka.Persistence.Sql.SqlPersistence.DefaultConfiguration);
+    }
+
+    private static string Quote(string text) => $"\"{text.Replace("\\", "\\\\").Replace("\"", "\\\"")}\"";
+}

@@ -1,0 +1,55 @@
+using Akka.Actor;
+using Akka.Event;
+using Rlp.Actors.Hosting;
+using Rlp.Actors.Journals;
+using Rlp.Protocol.Commands;
+using Rlp.Protocol.Queries;
+using Rlp.Protocol.Replies;
+using Rlp.Protocol.Runs;
+
+namespace Rlp.Actors.Runs;
+
+/// <summary>
+/// The cluster's singleton that knows which runs exist. Holds nothing of its own: it reads the journal when it starts and hears of changes
+/// from the run entities. Where the node is set to, it continues the runs that the journal says are running.
+/// </summary>
+internal sealed class RunRegistryActor : ReceiveActor
+{
+    public const string Name = "registry";
+
+    private readonly NodeOptions options;
+    private readonly Func<IActorRef> runs;
+    private readonly Dictionary<string, RunReport> known = [];
+    private readonly ILoggingAdapter log = Context.GetLogger();
+
+    /// <summary>The region of the run entities is named late: it starts beside this singleton.</summary>
+    public RunRegistryActor(NodeOptions options, Func<IActorRef> runs)
+    {
+        this.options = options;
+        this.runs = runs;
+        Receive<RunReport>(report => known[report.RunId] = report);
+        Receive<ListRuns>(_ => Sender.Tell(new RunList { Runs = [.. known.Values.OrderBy(r => r.RunId, StringComparer.Ordinal)] }));
+        Receive<RunAccepted>(accepted => log.Info("run '{0}' continues", accepted.RunId));
+        Receive<RunRefused>(refused => log.Warning("run '{0}' cannot be continued: {1}", refused.RunId, refused.Message));
+    }
+
+    protected override void PreStart()
+    {
+        foreach (var (runId, state) in new RunJournal(options.Journal).Runs())
+        {
+            known[runId] = new RunReport
+            {
+                RunId = runId,
+                Status = state.Status,
+                Stage = state.Stage?.Plan.Id ?? "",
+                Step = state.Stage?.Applied ?? 0,
+                Steps = state.Stage?.Plan.Steps ?? 0,
+                FailureKind = state.FailureKind,
+                FailureMessage = state.FailureMessage,
+                RecipeSha256 = state.RecipeSha256,
+            };
+            if (options.ContinueRunning && state.Status == RunStatus.Running)
+                runs().Tell(new ContinueRun { RunId = runId, Environment = NodeEnvironment.Describe(options) });
+        }
+    }
+}

@@ -1,0 +1,902 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using Akka.Actor;
+using Akka.Cluster.Sharding;
+using Akka.Event;
+using Akka.Persistence;
+using Rlp.Actors.Hosting;
+using Rlp.Actors.Nodes;
+using Rlp.Actors.Workers;
+using Rlp.Protocol;
+using Rlp.Protocol.Commands;
+using Rlp.Protocol.Events;
+using Rlp.Protocol.Payloads;
+using Rlp.Protocol.Queries;
+using Rlp.Protocol.Replies;
+using Rlp.Protocol.Runs;
+using Rlp.Training.Engines;
+using Rlp.Training.Recipes;
+
+namespace Rlp.Actors.Runs;
+
+/// <summary>
+/// The run entity. Decides nothing itself: <see cref="RunDecisions"/> says what is next from the journaled state and what this process holds;
+/// the entity journals, sends, and waits for one answer at a time (the lanes of a step answer side by side, and the next step's data is
+/// loaded meanwhile). It acts only on what is durable.
+/// </summary>
+internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
+{
+    /// <summary>What the shard sends to end an entity that asked for it.</summary>
+    internal sealed class End
+    {
+        public static readonly End Instance = new();
+    }
+
+    private sealed class Watch
+    {
+        public static readonly Watch Instance = new();
+    }
+
+    private sealed class CloseTimeout
+    {
+        public static readonly CloseTimeout Instance = new();
+    }
+
+    /// <summary>An engine call without an answer yet.</summary>
+    private sealed class Call(Role role, IEngineRequest request)
+    {
+        public Role Role { get; } = role;
+        public IEngineRequest Request { get; } = request;
+        public long Issued { get; } = Stopwatch.GetTimestamp();
+        public DateTimeOffset Since { get; } = DateTimeOffset.UtcNow;
+        public long Deadline { get; set; } = Stopwatch.GetTimestamp();
+        public bool Warned { get; set; }
+    }
+
+    /// <summary>A lane at work.</summary>
+    private sealed class LaneWork(ExecuteLane command)
+    {
+        public ExecuteLane Command { get; set; } = command;
+        public long Issued { get; } = Stopwatch.GetTimestamp();
+        public DateTimeOffset Since { get; } = DateTimeOffset.UtcNow;
+        public long Deadline { get; set; } = Stopwatch.GetTimestamp();
+        public bool Warned { get; set; }
+    }
+
+    private static readonly TimeSpan CloseWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan IdleFor = TimeSpan.FromSeconds(60);
+
+    private readonly string runId;
+    private readonly NodeOptions options;
+    private readonly IActorRef lanes;
+    private readonly IActorRef registry;
+    private readonly string runFolder;
+    private readonly ActorSelection node;
+    private readonly Dictionary<Role, ActorSelection> workers;
+    private readonly ILoggingAdapter log = Context.GetLogger();
+    private readonly HashSet<IActorRef> subscribers = [];
+    private readonly List<IActorRef> stoppers = [];
+    private readonly Dictionary<long, Call> calls = [];
+    private readonly Dictionary<int, LaneWork> laneWork = [];
+    private readonly Dictionary<string, int> failures = [];
+
+    private RunState state = RunState.Empty;
+    private Execution execution = Execution.Nothing;
+    private RunLock? runLock;
+    private string lockRefusal = "";
+    private IRunMessage? starting;
+    private IActorRef starter = ActorRefs.Nobody;
+    private bool active;
+    private bool ending;
+    private RunAction? busy;
+    private bool announceOpen;
+    private WireCursor? prefetching;
+    private CheckpointStage checkpointing;
+    private long nextRequestId = Random.Shared.NextInt64(long.MaxValue / 2);
+    private int nextAttempt;
+    private long duplicates;
+    private long refused;
+    private StepTimings timings = new();
+    private long stepStarted = Stopwatch.GetTimestamp();
+    private long phaseStarted;
+
+    private enum CheckpointStage
+    {
+        None,
+        Learner,
+        Teacher,
+        Seal,
+    }
+
+    public TrainingRunActor(string runId, NodeOptions options, IActorRef lanes, IActorRef registry)
+    {
+        this.runId = runId;
+        this.options = options;
+        this.lanes = lanes;
+        this.registry = registry;
+        runFolder = options.RunFolder(runId);
+        node = Context.ActorSelection($"/user/{NodeSupervisor.Name}");
+        workers = Enum.GetValues<Role>().ToDictionary(role => role, role => Context.ActorSelection(NodeSupervisor.PathOf(role)));
+
+        Recover<IRunEvent>(e => state = state.Apply(e));
+
+        Command<StartRun>(Start);
+        Command<ContinueRun>(Continue);
+        Command<StopRun>(Stop);
+        Command<LeaseGranted>(_ => Begin());
+        Command<LeaseRefused>(refusal => Refuse(FailureKind.Configuration, refusal.Message));
+        Command<SubscribeProgress>(_ =>
+        {
+            subscribers.Add(Context.Watch(Sender));
+            Sender.Tell(Report());
+        });
+        Command<GetRun>(_ => Sender.Tell(Report()));
+        Command<LaneCompleted>(TakeLane);
+        Command<LaneFailed>(LoseLane);
+        Command<EngineFailed>(Lose);
+        Command<IEngineReply>(Take);
+        Command<Watch>(_ => NameWhatIsStuck());
+        Command<CloseTimeout>(_ => Ended());
+        Command<Terminated>(t => subscribers.Remove(t.ActorRef));
+        Command<ReceiveTimeout>(_ =>
+        {
+            if (!active && starting is null && subscribers.Count == 0)
+                Context.Parent.Tell(new Passivate(End.Instance));
+        });
+        Command<End>(_ => Context.Stop(Self));
+    }
+
+    public override string PersistenceId => PersistenceIdOf(runId);
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    public static string PersistenceIdOf(string runId) => $"run-{runId}";
+
+    protected override void PreStart()
+    {
+        // Before recovery: what is recovered under the lock is the newest there is.
+        if (Directory.Exists(runFolder))
+            (runLock, lockRefusal) = RunLock.TryAcquire(runFolder);
+        Context.SetReceiveTimeout(IdleFor);
+        base.PreStart();
+    }
+
+    protected override void PostStop()
+    {
+        runLock?.Dispose();
+        base.PostStop();
+    }
+
+    /// <summary>An exception in this entity is a defect or a broken disk: it is named to those who wait, and the journal stays as it is.</summary>
+    protected override bool AroundReceive(Receive receive, object message)
+    {
+        try
+        {
+            return base.AroundReceive(receive, message);
+        }
+        catch (Exception exception) when (!IsRecovering)
+        {
+            log.Error(exception, "run '{0}' stops at {1}", runId, message.GetType().Name);
+            Abandon($"the run's actor stopped: {exception.Message}. What the journal holds is safe; start the same run again to continue ({options.LogFile} has the details)");
+            Context.Stop(Self);
+            return true;
+        }
+    }
+
+    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
+    {
+        base.OnPersistFailure(cause, @event, sequenceNr);
+        Abandon($"the journal {options.Journal} cannot be written: {cause.Message}. What it holds is safe; repair the cause (disk space, permissions, another program's lock) and start the same run again");
+    }
+
+    protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
+    {
+        base.OnPersistRejected(cause, @event, sequenceNr);
+        throw new InvalidOperationException($"the journal refused {@event.GetType().Name}: {cause.Message}", cause);
+    }
+
+    protected override void OnRecoveryFailure(Exception reason, object? message = null)
+    {
+        base.OnRecoveryFailure(reason, message);
+        Abandon($"the journal {options.Journal} cannot be read: {reason.Message}");
+    }
+
+    // ---- commands ----
+
+    private void Start(StartRun command)
+    {
+        var reply = Sender;
+        if (starting is not null || ending)
+        {
+            reply.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' is {(ending ? "ending" : "starting")} just now; try again"));
+            return;
+        }
+        if (runLock is null && lockRefusal == "")
+            (runLock, lockRefusal) = RunLock.TryAcquire(runFolder);
+        if (runLock is null)
+        {
+            reply.Tell(Refusal(FailureKind.Infrastructure, lockRefusal));
+            Context.Parent.Tell(new Passivate(End.Instance)); // recovered without the lock: the next attempt recovers anew
+            return;
+        }
+        if (state.Status != RunStatus.Absent && (state.RecipeSha256, state.Seed) != (command.RecipeSha256, command.Seed))
+        {
+            reply.Tell(Refusal(
+                FailureKind.Configuration,
+                $"run '{runId}' was created with the recipe {state.RecipeSha256} and seed {state.Seed}, not with {command.RecipeSha256} and seed {command.Seed}. "
+                    + "Choose another run id for the changed recipe, or start this one with the recipe it was created with"));
+            return;
+        }
+        Prepare(command, Recipe.FromJson(command.RecipeJson), reply);
+    }
+
+    private void Continue(ContinueRun command)
+    {
+        if (state.Status == RunStatus.Absent || runLock is null || starting is not null || ending)
+        {
+            Sender.Tell(Refusal(FailureKind.Configuration, runLock is null && lockRefusal != "" ? lockRefusal : $"run '{runId}' has nothing to continue"));
+            return;
+        }
+        Prepare(command, Recipe.FromJson(state.RecipeJson), Sender);
+    }
+
+    private void Prepare(IRunMessage command, Recipe recipe, IActorRef reply)
+    {
+        if (active || state.Status == RunStatus.Completed)
+        {
+            reply.Tell(new RunAccepted { RunId = runId, Resumed = active, AlreadyComplete = state.Status == RunStatus.Completed });
+            return;
+        }
+        (starting, starter) = (command, reply);
+        node.Tell(new AcquireLease { RunId = runId, Cores = options.Threads, MemoryBytes = RunMemory.Of(recipe) }, Self);
+    }
+
+    private void Begin()
+    {
+        if (starting is not { } command)
+            return;
+        var environment = command switch { StartRun s => s.Environment, ContinueRun c => c.Environment, _ => new RunEnvironment() };
+        var now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        IRunEvent first = state.Status == RunStatus.Absent && command is StartRun start
+            ? new RunCreated
+            {
+                RunId = runId,
+                RecipeJson = start.RecipeJson,
+                RecipeSha256 = start.RecipeSha256,
+                Seed = start.Seed,
+                CreatedUnixMilliseconds = now,
+                Environment = environment,
+                Plan = start.Plan,
+            }
+            : new RunResumed
+            {
+                RunId = runId,
+                After = state.Status switch { RunStatus.Paused => "paused", RunStatus.Failed => "failed", _ => "interrupted" },
+                AtUnixMilliseconds = now,
+                Environment = environment,
+            };
+        var resumed = first is RunResumed;
+        Persist([first], () =>
+        {
+            starter.Tell(new RunAccepted { RunId = runId, Resumed = resumed });
+            (starting, starter) = (null, ActorRefs.Nobody);
+            active = true;
+            execution = Execution.Nothing;
+            failures.Clear();
+            Context.SetReceiveTimeout(null);
+            var interval = TimeSpan.FromTicks(Math.Max(TimeSpan.FromMilliseconds(50).Ticks, Math.Min(options.WarnAfter.Ticks, options.EngineDeadline.Ticks) / 4));
+            Timers.StartPeriodicTimer(Watch.Instance, Watch.Instance, interval);
+            TellRegistry();
+            Advance();
+        });
+    }
+
+    private void Refuse(FailureKind kind, string message)
+    {
+        starter.Tell(Refusal(kind, message));
+        (starting, starter) = (null, ActorRefs.Nobody);
+        Context.Parent.Tell(new Passivate(End.Instance));
+    }
+
+    private RunRefused Refusal(FailureKind kind, string message) => new() { RunId = runId, Kind = kind, Message = message };
+
+    private void Stop(StopRun command)
+    {
+        if (!active && !ending)
+        {
+            Sender.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = state.Checkpoints.LastOrDefault() });
+            return;
+        }
+        stoppers.Add(Sender);
+        if (ending)
+            return;
+        execution = execution with { Stopping = true };
+        Advance();
+    }
+
+    // ---- what is next ----
+
+    private void Advance()
+    {
+        while (active && !ending && busy is null)
+        {
+            var action = RunDecisions.Next(state, execution);
+            if (announceOpen && action is not (RunAction.Open or RunAction.SwitchEngines))
+                AnnounceOpen();
+            phaseStarted = Stopwatch.GetTimestamp();
+            busy = action;
+            switch (action)
+            {
+                case RunAction.Wait:
+                    Finish();
+                    return;
+                case RunAction.Journal journal:
+                    Persist(journal.Events, Journaled);
+                    return;
+                case RunAction.SwitchEngines change:
+                    if (Usable(change.Checkpoint))
+                        SwitchEngines(change);
+                    else
+                        busy = null;
+                    break;
+                case RunAction.Open open:
+                    var recipeStage = execution.Stage!;
+                    Ask(open.Role, id => new OpenEngine { RunId = runId, RequestId = id, Stage = recipeStage, RecipeJson = state.RecipeJson, Checkpoint = execution.Checkpoint });
+                    break;
+                case RunAction.Load load:
+                    if (prefetching != load.From)
+                        Ask(Role.Data, id => new LoadData { RunId = runId, RequestId = id, From = load.From });
+                    break;
+                case RunAction.ExecuteLanes execute:
+                    foreach (var lane in execute.Lanes)
+                        SendLane(execute.Step, lane);
+                    break;
+                case RunAction.Learn learn:
+                    Learn(learn.Step);
+                    break;
+                case RunAction.UpdateTeacher update:
+                    Ask(Role.Ema, id => new UpdateTeacher { RunId = runId, RequestId = id, Step = update.Step });
+                    break;
+                case RunAction.FinishStep:
+                    FinishStep();
+                    break;
+                case RunAction.CommitCheckpoint commit:
+                    checkpointing = CheckpointStage.Learner;
+                    Ask(Role.Learner, id => new WriteCheckpoint { RunId = runId, RequestId = id, Folder = TemporaryFolder(commit.Step) });
+                    break;
+                case RunAction.Evaluate evaluate:
+                    Ask(Role.Rollout, id => new EvaluatePolicy { RunId = runId, RequestId = id, Problems = evaluate.Problems });
+                    break;
+                case RunAction.GiveUp giveUp:
+                    Fail(giveUp.Kind, giveUp.Message);
+                    return;
+                default:
+                    throw new InvalidOperationException($"no way to do {action.GetType().Name}");
+            }
+            Prefetch();
+        }
+    }
+
+    private void Prefetch()
+    {
+        if (prefetching is null && RunDecisions.Prefetch(state, execution) is { } cursor && cursor != (busy as RunAction.Load)?.From)
+        {
+            prefetching = cursor;
+            Ask(Role.Data, id => new LoadData { RunId = runId, RequestId = id, From = cursor });
+        }
+    }
+
+    private void Ask(Role role, Func<long, IEngineRequest> request)
+    {
+        var call = new Call(role, request(++nextRequestId));
+        calls.Add(nextRequestId, call);
+        workers[role].Tell(call.Request, Self);
+    }
+
+    /// <summary>Hands events to the journal; the continuation runs when all of them are durable and applied.</summary>
+    private void Persist(IReadOnlyList<IRunEvent> events, Action then)
+    {
+        options.OnJournal?.Invoke(events, false);
+        var started = Stopwatch.GetTimestamp();
+        var left = events.Count;
+        PersistAll(events, e =>
+        {
+            state = state.Apply(e);
+            if (--left > 0)
+                return;
+            options.OnJournal?.Invoke(events, true);
+            timings = timings with { Journal = timings.Journal + Seconds(started) };
+            then();
+        });
+    }
+
+    private void Journaled()
+    {
+        var events = ((RunAction.Journal)busy!).Events;
+        busy = null;
+        foreach (var e in events)
+        {
+            if (e is StageCompleted completed)
+            {
+                Prune(completed.Stage, keep: 1);
+                Publish(new StageProgress { RunId = runId, Completed = completed });
+            }
+            if (e is StageStarted or StageCompleted)
+                TellRegistry();
+            if (e is StepPlanned)
+                BeginStepClock();
+        }
+        Advance();
+    }
+
+    private bool Usable(WireCheckpoint? checkpoint)
+    {
+        if (checkpoint is null || CheckpointFolders.Defect(Absolute(checkpoint)!) is not { } defect)
+            return true;
+        Unusable(checkpoint, defect);
+        return false;
+    }
+
+    private void Unusable(WireCheckpoint checkpoint, string defect)
+    {
+        execution = execution with { Unusable = execution.Unusable.Add(checkpoint.Path) };
+        Notice($"the checkpoint of stage '{checkpoint.Stage}' step {checkpoint.Step} cannot be used: {defect}; the run falls back to the one before it");
+    }
+
+    private void SwitchEngines(RunAction.SwitchEngines change)
+    {
+        calls.Clear();
+        laneWork.Clear();
+        prefetching = null;
+        announceOpen = true;
+        var own = !change.Comparing && change.Checkpoint?.Stage == change.Stage;
+        execution = execution.WithoutEngines() with
+        {
+            Stage = change.Stage,
+            Comparing = change.Comparing,
+            Checkpoint = Absolute(change.Checkpoint),
+            EngineStep = own ? change.Checkpoint!.Step : 0,
+        };
+        CloseAll();
+    }
+
+    private void CloseAll()
+    {
+        foreach (var role in workers.Keys)
+            Ask(role, id => new CloseEngine { RunId = runId, RequestId = id });
+    }
+
+    private void AnnounceOpen()
+    {
+        announceOpen = false;
+        BeginStepClock();
+        Publish(new StageOpened
+        {
+            RunId = runId,
+            Stage = execution.Stage!,
+            Step = execution.EngineStep,
+            Steps = state.Plan.Stages.First(s => s.Id == execution.Stage).Steps,
+            Replaying = execution.Comparing ? 0 : (state.Stage?.Applied ?? 0) - execution.EngineStep,
+            Checkpoint = execution.Checkpoint,
+        });
+    }
+
+    private void SendLane(StepPlanned step, LanePlan lane)
+    {
+        var positions = execution.DataAt(step.CursorFrom)!.Positions.ToDictionary(p => p.Group);
+        var work = new LaneWork(new ExecuteLane
+        {
+            RunId = runId,
+            Stage = step.Stage,
+            Step = step.Step,
+            Lane = lane.Lane,
+            PolicyVersion = step.PolicyVersion,
+            Positions = [.. lane.Groups.Select(g => positions[g])],
+            Attempt = ++nextAttempt,
+        });
+        laneWork[lane.Lane] = work;
+        lanes.Tell(work.Command);
+    }
+
+    private void Learn(StepPlanned step)
+    {
+        if (step.Lanes.Length == 0)
+        {
+            var documents = execution.DataAt(step.CursorFrom)!.Documents;
+            Ask(Role.Learner, id => new ApplyNtpStep { RunId = runId, RequestId = id, Step = step.Step, Documents = documents });
+            return;
+        }
+        var groups = RunDecisions.GroupsInOrder(execution).ToArray();
+        Ask(Role.Learner, id => new ApplyRlpStep { RunId = runId, RequestId = id, Step = step.Step, Groups = groups });
+    }
+
+    private void FinishStep()
+    {
+        var groups = RunDecisions.GroupsInOrder(execution).Select(g => (g.Position.Group, g.ThoughtsSha256)).ToArray();
+        var thoughts = state.Stage!.Plan.Rlp ? ThoughtDigest.OfStep(groups) : null;
+        var decision = RunDecisions.Finish(state, execution, thoughts, Seconds(stepStarted));
+        if (decision.Events.Count > 0)
+            Persist(decision.Events, () => StepFinished(decision));
+        else
+            StepFinished(decision);
+    }
+
+    private void StepFinished(StepDecision decision)
+    {
+        execution = decision.Execution;
+        busy = null;
+        failures.Clear();
+        if (state.Status == RunStatus.Running)
+        {
+            Publish(new StepProgress
+            {
+                RunId = runId,
+                Applied = decision.Applied,
+                Replayed = decision.Replayed,
+                Timings = timings with { Total = Seconds(stepStarted) },
+                Steps = state.Stage!.Plan.Steps,
+            });
+            BeginStepClock();
+        }
+        Advance();
+    }
+
+    private void BeginStepClock()
+    {
+        timings = new StepTimings();
+        stepStarted = Stopwatch.GetTimestamp();
+    }
+
+    // ---- answers ----
+
+    private void TakeLane(LaneCompleted result)
+    {
+        var decision = RunDecisions.Accept(state, execution, result);
+        switch (decision.Outcome)
+        {
+            case LaneOutcome.Duplicate:
+                duplicates++;
+                return;
+            case LaneOutcome.Refused:
+                refused++;
+                log.Info("run '{0}' refused a lane's result: {1}", runId, decision.Reason);
+                return;
+            case LaneOutcome.Accepted or LaneOutcome.Reproduced or LaneOutcome.Diverged:
+                laneWork.Remove(result.Lane);
+                timings = timings with { Rollout = timings.Rollout + result.RolloutSeconds, Reward = timings.Reward + result.RewardSeconds };
+                if (decision.Events.Count > 0)
+                    Persist(decision.Events, () => LaneTaken(decision.Execution));
+                else
+                    LaneTaken(decision.Execution);
+                return;
+        }
+    }
+
+    private void LaneTaken(Execution taken)
+    {
+        execution = taken;
+        if (state.Status != RunStatus.Running)
+            laneWork.Clear(); // diverged: what the other lanes bring is of no use
+        LaneSettled();
+    }
+
+    /// <summary>Goes on once no lane of the step is at work any more.</summary>
+    private void LaneSettled()
+    {
+        if (laneWork.Count > 0 || busy is not RunAction.ExecuteLanes)
+            return;
+        busy = null;
+        Advance();
+    }
+
+    private void LoseLane(LaneFailed failure)
+    {
+        if (!laneWork.TryGetValue(failure.Lane, out var work) || work.Command.Attempt != failure.Attempt || work.Command.Step != failure.Step)
+            return;
+        laneWork.Remove(failure.Lane);
+        var role = failure.Role == WorkerActor.NameOf(Role.Reward) ? Role.Reward : Role.Rollout;
+        if (!Retry($"lane {failure.Lane} of step {failure.Step} of stage '{failure.Stage}'", failure.Kind, failure.Message))
+            return;
+        if (failure.EngineLost)
+            execution = RunDecisions.WithoutEngine(execution, role);
+        LaneSettled();
+    }
+
+    private void Take(IEngineReply reply)
+    {
+        if (!calls.Remove(reply.RequestId, out var call))
+            return;
+        switch (call.Request)
+        {
+            case CloseEngine:
+                if (calls.Values.Any(c => c.Request is CloseEngine))
+                    return;
+                if (ending)
+                {
+                    Ended();
+                    return;
+                }
+                break;
+            case OpenEngine:
+                execution = execution with { Open = execution.Open.Add(call.Role) };
+                break;
+            case LoadData:
+                TakeData((DataLoaded)reply);
+                return;
+            case ApplyNtpStep or ApplyRlpStep:
+                execution = execution with { Learned = (StepLearned)reply };
+                timings = timings with { Learn = timings.Learn + reply.Seconds };
+                break;
+            case UpdateTeacher:
+                execution = execution with { TeacherUpdated = true };
+                timings = timings with { Ema = timings.Ema + reply.Seconds };
+                break;
+            case WriteCheckpoint or SealCheckpoint:
+                ContinueCheckpoint(reply);
+                return;
+            case EvaluatePolicy:
+                TakeEvaluation((PolicyEvaluated)reply);
+                return;
+        }
+        busy = null;
+        Advance();
+    }
+
+    private void TakeData(DataLoaded data)
+    {
+        if (prefetching == data.From)
+            prefetching = null;
+        if (execution.DataAt(data.From) is null)
+            execution = execution with { Data = execution.Data.Add(data) };
+        if (busy is RunAction.Load load && load.From == data.From)
+        {
+            timings = timings with { Data = timings.Data + Seconds(phaseStarted) };
+            busy = null;
+            Advance();
+        }
+    }
+
+    private void ContinueCheckpoint(IEngineReply reply)
+    {
+        var commit = (RunAction.CommitCheckpoint)busy!;
+        var folder = TemporaryFolder(commit.Step);
+        if (checkpointing == CheckpointStage.Learner && state.Stage!.Plan.Rlp)
+        {
+            checkpointing = CheckpointStage.Teacher;
+            Ask(Role.Ema, id => new WriteCheckpoint { RunId = runId, RequestId = id, Folder = folder });
+            return;
+        }
+        if (checkpointing != CheckpointStage.Seal)
+        {
+            checkpointing = CheckpointStage.Seal;
+            Ask(Role.Learner, id => new SealCheckpoint { RunId = runId, RequestId = id, Folder = folder, Step = commit.Step, Cursor = commit.Cursor });
+            return;
+        }
+        checkpointing = CheckpointStage.None;
+        var written = ((CheckpointSealed)reply).Checkpoint;
+        var committed = new CheckpointCommitted
+        {
+            RunId = runId,
+            Stage = execution.Stage!,
+            Step = commit.Step,
+            Path = Path.GetRelativePath(runFolder, written.Path), // the runs folder may be moved
+            Sha256 = written.Sha256,
+        };
+        Persist([committed], () =>
+        {
+            execution = execution with { Unusable = execution.Unusable.Remove(committed.Path) };
+            busy = null;
+            Prune(committed.Stage, keep: 2);
+            Publish(new CheckpointProgress { RunId = runId, Committed = committed with { Path = written.Path }, Seconds = Seconds(phaseStarted) });
+            BeginStepClock();
+            Advance();
+        });
+    }
+
+    private void TakeEvaluation(PolicyEvaluated reply)
+    {
+        var evaluate = (RunAction.Evaluate)busy!;
+        var evaluated = new StageEvaluated { RunId = runId, Stage = evaluate.Name, Step = evaluate.Step, Compared = evaluate.Compared, Result = reply.Result };
+        Persist([evaluated], () =>
+        {
+            busy = null;
+            Publish(new EvaluationProgress { RunId = runId, Evaluated = evaluated, Seconds = reply.Seconds });
+            BeginStepClock();
+            Advance();
+        });
+    }
+
+    /// <summary>The last two checkpoints of the running stage stay, and the final ones of the others.</summary>
+    private void Prune(string stage, int keep)
+    {
+        foreach (var old in state.Checkpoints.Where(c => c.Stage == stage).DistinctBy(c => c.Step).OrderByDescending(c => c.Step).Skip(keep))
+        {
+            try
+            {
+                if (Directory.Exists(Absolute(old)!.Path))
+                    Directory.Delete(Absolute(old)!.Path, recursive: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                Notice($"the old checkpoint {old.Path} cannot be deleted: {e.Message}");
+            }
+        }
+    }
+
+    // ---- failures ----
+
+    private void Lose(EngineFailed failure)
+    {
+        if (!calls.Remove(failure.RequestId, out var call))
+            return;
+        if (ending)
+            return;
+        if (call.Request is LoadData load && prefetching == load.From)
+        {
+            // A prefetch is a favour: its failure counts only when the step that needs the data fails to get it.
+            prefetching = null;
+            if (failure.EngineLost)
+                execution = RunDecisions.WithoutEngine(execution, Role.Data);
+            if (busy is not RunAction.Load { From: var awaited } || awaited != load.From)
+                return;
+        }
+        if (call.Request is OpenEngine { Checkpoint: not null } && failure.Kind == FailureKind.Data && call.Role is Role.Learner or Role.Ema)
+        {
+            var journaled = state.Checkpoints.FindLast(c => Absolute(c)!.Path == execution.Checkpoint?.Path);
+            if (journaled is not null)
+            {
+                Unusable(journaled, failure.Message);
+                execution = execution.WithoutEngines();
+                busy = null;
+                Advance();
+                return;
+            }
+        }
+        if (!Retry($"{call.Request.GetType().Name} of stage '{execution.Stage}'{AtStep()}", failure.Kind, failure.Message))
+            return;
+        if (failure.EngineLost)
+            execution = RunDecisions.WithoutEngine(execution, call.Role);
+        checkpointing = CheckpointStage.None;
+        busy = null;
+        Advance();
+    }
+
+    /// <summary>False where the work failed too often: then the run fails.</summary>
+    private bool Retry(string what, FailureKind kind, string reason)
+    {
+        var count = failures[what] = failures.GetValueOrDefault(what) + 1;
+        if (count > options.Retries)
+        {
+            Fail(kind, $"{what} failed {count} times: {reason}");
+            return false;
+        }
+        Notice($"{what} failed ({kind.ToString().ToLowerInvariant()}): {reason}; it is issued again ({count} of {options.Retries})");
+        return true;
+    }
+
+    private void Fail(FailureKind kind, string message)
+    {
+        if (ending || state.Status != RunStatus.Running)
+            return;
+        busy = new RunAction.GiveUp(kind, message);
+        calls.Clear();
+        laneWork.Clear();
+        Persist([new RunFailed { RunId = runId, Kind = kind, Message = message }], () =>
+        {
+            busy = null;
+            Advance();
+        });
+    }
+
+    private string AtStep() => state.Stage is { Completed: false } stage && RunDecisions.StepInWork(stage, execution) is { } step ? $" step {step.Step}" : "";
+
+    private void NameWhatIsStuck()
+    {
+        foreach (var call in calls.Values.ToArray())
+        {
+            if (Stopwatch.GetElapsedTime(call.Issued) > options.WarnAfter && !call.Warned)
+            {
+                call.Warned = true;
+                Notice($"{call.Request.GetType().Name}{AtStep()} has been with {NodeSupervisor.PathOf(call.Role)} since {call.Since:u}");
+            }
+            if (Stopwatch.GetElapsedTime(call.Deadline) > options.EngineDeadline && calls.ContainsKey(call.Request.RequestId))
+            {
+                call.Deadline = Stopwatch.GetTimestamp();
+                if (Retry($"{call.Request.GetType().Name} of stage '{execution.Stage}'{AtStep()}", FailureKind.Infrastructure, $"no answer from {NodeSupervisor.PathOf(call.Role)} within {options.EngineDeadline}"))
+                    workers[call.Role].Tell(call.Request, Self); // the same id: a worker that has it does it once
+            }
+        }
+        foreach (var (lane, work) in laneWork.ToArray())
+        {
+            if (Stopwatch.GetElapsedTime(work.Issued) > options.WarnAfter && !work.Warned)
+            {
+                work.Warned = true;
+                Notice($"lane {lane} of step {work.Command.Step} has been at work since {work.Since:u}");
+            }
+            if (Stopwatch.GetElapsedTime(work.Deadline) > options.EngineDeadline && laneWork.ContainsKey(lane))
+            {
+                work.Deadline = Stopwatch.GetTimestamp();
+                if (!Retry($"lane {lane} of step {work.Command.Step} of stage '{work.Command.Stage}'", FailureKind.Infrastructure, $"no result within {options.EngineDeadline}"))
+                    return;
+                work.Command = work.Command with { Attempt = ++nextAttempt };
+                lanes.Tell(work.Command);
+            }
+        }
+    }
+
+    // ---- the end ----
+
+    /// <summary>The run is completed, paused or failed, durably: engines are closed before anybody is told, so that the device is free.</summary>
+    private void Finish()
+    {
+        ending = true;
+        calls.Clear();
+        laneWork.Clear();
+        Timers.Cancel(Watch.Instance);
+        Timers.StartSingleTimer(CloseTimeout.Instance, CloseTimeout.Instance, CloseWithin);
+        foreach (var role in workers.Keys)
+            workers[role].Tell(new CancelWork { RunId = runId }, Self);
+        CloseAll();
+    }
+
+    private void Ended()
+    {
+        if (!ending)
+            return;
+        active = false;
+        node.Tell(new ReleaseLease { RunId = runId }, Self);
+        TellRegistry();
+        Publish(new RunEnded { RunId = runId, Status = state.Status, Kind = state.FailureKind, Message = state.FailureMessage });
+        foreach (var stopper in stoppers)
+            stopper.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = Absolute(state.Checkpoints.LastOrDefault()) });
+        Context.Parent.Tell(new Passivate(End.Instance));
+    }
+
+    /// <summary>Those who wait are told that the entity goes away without a journaled end.</summary>
+    private void Abandon(string message)
+    {
+        foreach (var stopper in stoppers)
+            stopper.Tell(Refusal(FailureKind.Infrastructure, message));
+        starter.Tell(Refusal(FailureKind.Infrastructure, message));
+        Publish(new RunEnded { RunId = runId, Status = RunStatus.Failed, Kind = FailureKind.Infrastructure, Message = message });
+    }
+
+    // ---- small matters ----
+
+    private static double Seconds(long started) => Stopwatch.GetElapsedTime(started).TotalSeconds;
+
+    private string TemporaryFolder(long step) => CheckpointFolders.Temporary(runFolder, execution.Stage!, step);
+
+    private WireCheckpoint? Absolute(WireCheckpoint? checkpoint) =>
+        checkpoint is null ? null : checkpoint with { Path = Path.GetFullPath(Path.Combine(runFolder, checkpoint.Path)) };
+
+    private void Notice(string message)
+    {
+        log.Warning("run '{0}': {1}", runId, message);
+        Publish(new RunNotice { RunId = runId, Message = message });
+    }
+
+    private void Publish(IRunProgress progress)
+    {
+        foreach (var subscriber in subscribers)
+            subscriber.Tell(progress);
+    }
+
+    private void TellRegistry() => registry.Tell(Report());
+
+    private RunReport Report() => new()
+    {
+        RunId = runId,
+        Status = state.Status,
+        Stage = state.Stage?.Plan.Id ?? "",
+        Step = state.Stage?.Applied ?? 0,
+        Steps = state.Stage?.Plan.Steps ?? 0,
+        Doing = calls.Values.MinBy(c => c.Issued) is { } call ? $"{call.Request.GetType().Name} on {call.Role} since {call.Since:u}"
+            : laneWork.Count > 0 ? $"{laneWork.Count} lanes since {laneWork.Values.Min(l => l.Since):u}" : "",
+        Duplicates = duplicates,
+        Refused = refused,
+        FailureKind = state.FailureKind,
+        FailureMessage = state.FailureMessage,
+        RecipeSha256 = state.RecipeSha256,
+    };
+}

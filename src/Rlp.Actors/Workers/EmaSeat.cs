@@ -1,0 +1,41 @@
+using Rlp.Actors.Hosting;
+using Rlp.Protocol.Commands;
+using Rlp.Protocol.Replies;
+using Rlp.Training.Engines;
+
+namespace Rlp.Actors.Workers;
+
+/// <summary>The teacher's master copy. A step's update asked for twice is made once.</summary>
+internal sealed class EmaSeat(NodeOptions options, NodeWeights weights) : EngineSeat(options, weights)
+{
+    private ITeacherEngine? engine;
+    private long updated;
+
+    public override void Dispose()
+    {
+        engine?.Dispose();
+        engine = null;
+        updated = 0;
+    }
+
+    protected override void Open(StageContext context, CheckpointReference? checkpoint, IEngineFactory engines) =>
+        engine = engines.OpenTeacher(context, checkpoint);
+
+    protected override IEngineReply Call(IEngineRequest request, long started)
+    {
+        var open = engine ?? throw NotOpen(request);
+        switch (request)
+        {
+            case UpdateTeacher update:
+                if (updated != update.Step)
+                    open.Update();
+                updated = update.Step;
+                return Done(request, started);
+            case WriteCheckpoint write:
+                open.WriteCheckpoint(write.Folder);
+                return Done(request, started);
+            default:
+                throw Unknown(request);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using Rlp.Actors.Hosting;
+using Rlp.Protocol.Commands;
+using Rlp.Protocol.Replies;
+using Rlp.Protocol.Runs;
+using Rlp.Training.Engines;
+using Rlp.Training.Recipes;
+
+namespace Rlp.Actors.Workers;
+
+/// <summary>One role's engine of one run, on the thread that opened it: turns each request into one synchronous engine call.</summary>
+internal abstract class EngineSeat(NodeOptions options, NodeWeights weights) : IDisposable
+{
+    /// <summary>The seat of a role.</summary>
+    public static EngineSeat For(Role role, NodeOptions options, NodeWeights weights) => role switch
+    {
+        Role.Data => new DataSeat(options, weights),
+        Role.Rollout => new RolloutSeat(options, weights),
+        Role.Reward => new RewardSeat(options, weights),
+        Role.Learner => new LearnerSeat(options, weights),
+        Role.Ema => new EmaSeat(options, weights),
+        _ => throw new ArgumentOutOfRangeException(nameof(role), role, null),
+    };
+
+    /// <summary>Answers one request; <paramref name="started"/> is the stopwatch timestamp of its beginning.</summary>
+    /// <exception cref="InvalidOperationException">The role does not do that, or its engine is not open.</exception>
+    public IEngineReply Answer(IEngineRequest request, long started)
+    {
+        if (request is not OpenEngine open)
+            return Call(request, started);
+        var recipe = Recipe.FromJson(open.RecipeJson);
+        Dispose();
+        Open(
+            new StageContext(open.RunId, recipe, recipe.Stage(open.Stage), options.RunFolder(open.RunId), options.Threads, weights),
+            WireFormat.Read(open.Checkpoint),
+            options.Engines);
+        return Done(request, started);
+    }
+
+    public abstract void Dispose();
+
+    protected abstract void Open(StageContext context, CheckpointReference? checkpoint, IEngineFactory engines);
+
+    protected abstract IEngineReply Call(IEngineRequest request, long started);
+
+    protected static EngineDone Done(IEngineRequest request, long started) => new() { RunId = request.RunId, RequestId = request.RequestId, Seconds = Since(started) };
+
+    protected static double Since(long started) => Stopwatch.GetElapsedTime(started).TotalSeconds;
+
+    protected static InvalidOperationException NotOpen(IEngineRequest request) =>
+        new($"{request.GetType().Name} of run '{request.RunId}' needs an engine that is not open");
+
+    protected static InvalidOperationException Unknown(IEngineRequest request) => new($"this role does not answer {request.GetType().Name}");
+}

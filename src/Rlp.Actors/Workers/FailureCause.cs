@@ -1,0 +1,15 @@
+using System.Text.Json;
+using Rlp.Protocol.Payloads;
+
+namespace Rlp.Actors.Workers;
+
+/// <summary>Tells failures of the data, which fail on any machine, from failures of the machine, where the exception is known.</summary>
+internal static class FailureCause
+{
+    public static FailureKind Of(Exception exception) => exception switch
+    {
+        InvalidDataException or FormatException or JsonException or EndOfStreamException => FailureKind.Data,
+        FileNotFoundException or DirectoryNotFoundException => FailureKind.Data,
+        _ => FailureKind.Infrastructure,
+    };
+}

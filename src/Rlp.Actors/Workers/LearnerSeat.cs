@@ -1,0 +1,81 @@
+using Rlp.Actors.Hosting;
+using Rlp.Protocol.Commands;
+using Rlp.Protocol.Replies;
+using Rlp.Training.Engines;
+
+namespace Rlp.Actors.Workers;
+
+/// <summary>The learner. A step asked for twice (its answer was late) is learned once: the second answer is the first one.</summary>
+internal sealed class LearnerSeat(NodeOptions options, NodeWeights weights) : EngineSeat(options, weights)
+{
+    private ILearnerEngine? engine;
+    private AppliedStep? last;
+
+    public override void Dispose()
+    {
+        engine?.Dispose();
+        engine = null;
+        last = null;
+    }
+
+    protected override void Open(StageContext context, CheckpointReference? checkpoint, IEngineFactory engines) =>
+        engine = engines.OpenLearner(context, checkpoint);
+
+    protected override IEngineReply Call(IEngineRequest request, long started)
+    {
+        var open = engine ?? throw NotOpen(request);
+        switch (request)
+        {
+            case ApplyNtpStep step:
+                return Learned(request, open, step.Step, () => open.ApplyNtp(step.Step, [.. step.Documents.Select(d => d.Tokens)]), started);
+            case ApplyRlpStep step:
+                return Learned(request, open, step.Step, () => open.ApplyRlp(step.Step, [.. step.Groups.Select(WireFormat.Read)]), started);
+            case WriteCheckpoint write:
+                BeginFolder(write.Folder);
+                open.WriteCheckpoint(write.Folder);
+                return Done(request, started);
+            case SealCheckpoint seal:
+                var sealedCheckpoint = open.SealCheckpoint(seal.Folder, seal.Step, WireFormat.Read(seal.Cursor));
+                return new CheckpointSealed
+                {
+                    RunId = request.RunId,
+                    RequestId = request.RequestId,
+                    Checkpoint = WireFormat.Write(sealedCheckpoint),
+                    Seconds = Since(started),
+                };
+            default:
+                throw Unknown(request);
+        }
+    }
+
+    private StepLearned Learned(IEngineRequest request, ILearnerEngine open, long step, Func<AppliedStep> apply, long started)
+    {
+        if (last?.Step != step)
+        {
+            if (open.PolicyVersion != step - 1)
+                throw new InvalidOperationException($"step {step} of run '{request.RunId}' follows policy {step - 1}, but the learner holds policy {open.PolicyVersion}");
+            last = apply();
+        }
+        return new StepLearned
+        {
+            RunId = request.RunId,
+            RequestId = request.RequestId,
+            Step = last.Step,
+            PolicyVersion = last.PolicyVersion,
+            Loss = last.Loss,
+            GradNorm = last.GradNorm,
+            ParametersSha256 = last.ParametersSha256,
+            Metrics = new Dictionary<string, double>(last.Metrics),
+            Seconds = Since(started),
+        };
+    }
+
+    /// <summary>What is left of an earlier attempt goes: the run asks for a checkpoint only where its journal holds no usable one.</summary>
+    private static void BeginFolder(string folder)
+    {
+        foreach (var leftover in (string[])[folder, CheckpointFolders.Final(folder)])
+            if (Directory.Exists(leftover))
+                Directory.Delete(leftover, recursive: true);
+        Directory.CreateDirectory(folder);
+    }
+}

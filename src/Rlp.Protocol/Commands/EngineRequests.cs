@@ -1,0 +1,109 @@
+using ProtoBuf;
+using Rlp.Protocol.Payloads;
+
+namespace Rlp.Protocol.Commands;
+
+/// <summary>One synchronous engine call of a worker. The request id names the call in its answer; the same id may arrive twice.</summary>
+public interface IEngineRequest : IRunMessage
+{
+    long RequestId { get; }
+}
+
+/// <summary>Opens a role's engine for a stage of a run, in place of the one it may have open.</summary>
+[ProtoContract]
+public sealed record OpenEngine : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public string Stage { get; init; } = "";
+    [ProtoMember(4)] public string RecipeJson { get; init; } = "";
+    [ProtoMember(5)] public WireCheckpoint? Checkpoint { get; init; }
+}
+
+[ProtoContract]
+public sealed record CloseEngine : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+}
+
+[ProtoContract]
+public sealed record LoadData : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3, IsRequired = true)] public WireCursor From { get; init; } = new();
+}
+
+[ProtoContract]
+public sealed record SampleThoughts : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public long Step { get; init; }
+    [ProtoMember(4)] public WirePosition[] Positions { get; init; } = [];
+}
+
+[ProtoContract]
+public sealed record EvaluatePolicy : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public int Problems { get; init; }
+}
+
+[ProtoContract]
+public sealed record ScorePositions : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public long Step { get; init; }
+    [ProtoMember(4)] public WirePosition[] Positions { get; init; } = [];
+}
+
+[ProtoContract]
+public sealed record ApplyNtpStep : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public long Step { get; init; }
+    [ProtoMember(4)] public WireDocument[] Documents { get; init; } = [];
+}
+
+[ProtoContract]
+public sealed record ApplyRlpStep : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public long Step { get; init; }
+
+    /// <summary>In the order of the group ids.</summary>
+    [ProtoMember(4)] public WireGroup[] Groups { get; init; } = [];
+}
+
+[ProtoContract]
+public sealed record UpdateTeacher : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public long Step { get; init; }
+}
+
+/// <summary>Writes the role's part (policy or teacher) of a checkpoint into the folder that is being made.</summary>
+[ProtoContract]
+public sealed record WriteCheckpoint : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public string Folder { get; init; } = "";
+}
+
+[ProtoContract]
+public sealed record SealCheckpoint : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public string Folder { get; init; } = "";
+    [ProtoMember(4)] public long Step { get; init; }
+    [ProtoMember(5, IsRequired = true)] public WireCursor Cursor { get; init; } = new();
+}

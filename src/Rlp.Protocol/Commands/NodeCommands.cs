@@ -1,0 +1,33 @@
+using ProtoBuf;
+
+namespace Rlp.Protocol.Commands;
+
+/// <summary>Asks a node for the devices of a run; held until released or until the asking actor stops.</summary>
+[ProtoContract]
+public sealed record AcquireLease : IRunMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+
+    /// <summary>Cores that the run's engines take in turns.</summary>
+    [ProtoMember(2)] public int Cores { get; init; }
+
+    /// <summary>Memory that each role holds, in bytes; these add up.</summary>
+    [ProtoMember(3)] public Dictionary<string, long> MemoryBytes { get; init; } = [];
+}
+
+[ProtoContract]
+public sealed record ReleaseLease : IRunMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+}
+
+/// <summary>Drops a worker's queued requests of a run; the engine call in progress ends by itself and its answer is dropped.</summary>
+[ProtoContract]
+public sealed record CancelWork : IRunMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+}
+
+/// <summary>Takes no new work; answered (WorkerDrained) when what is queued is done.</summary>
+[ProtoContract]
+public sealed record DrainWorker : IRlpMessage;

@@ -1,0 +1,102 @@
+using ProtoBuf;
+using Rlp.Protocol.Payloads;
+
+namespace Rlp.Protocol.Replies;
+
+/// <summary>The answer to one engine call.</summary>
+public interface IEngineReply : IRunMessage
+{
+    long RequestId { get; }
+
+    /// <summary>Wall-clock seconds of the engine call.</summary>
+    double Seconds { get; }
+}
+
+/// <summary>An engine call that gives nothing back is done: open, close, update, write.</summary>
+[ProtoContract]
+public sealed record EngineDone : IEngineReply
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public double Seconds { get; init; }
+}
+
+/// <summary>An engine call threw. The engine is disposed (<see cref="EngineLost"/>) unless the request never reached it.</summary>
+[ProtoContract]
+public sealed record EngineFailed : IEngineReply
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public double Seconds { get; init; }
+    [ProtoMember(4)] public string Role { get; init; } = "";
+    [ProtoMember(5)] public FailureKind Kind { get; init; }
+    [ProtoMember(6)] public string Message { get; init; } = "";
+    [ProtoMember(7)] public bool EngineLost { get; init; }
+}
+
+[ProtoContract]
+public sealed record DataLoaded : IEngineReply
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public double Seconds { get; init; }
+    [ProtoMember(4, IsRequired = true)] public WireCursor From { get; init; } = new();
+    [ProtoMember(5, IsRequired = true)] public WireCursor To { get; init; } = new();
+    [ProtoMember(6)] public WireDocument[] Documents { get; init; } = [];
+    [ProtoMember(7)] public WirePosition[] Positions { get; init; } = [];
+}
+
+[ProtoContract]
+public sealed record ThoughtsSampled : IEngineReply
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public double Seconds { get; init; }
+
+    /// <summary>In the order of the positions asked for; not scored yet.</summary>
+    [ProtoMember(4)] public WireGroup[] Groups { get; init; } = [];
+}
+
+[ProtoContract]
+public sealed record PositionsScored : IEngineReply
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public double Seconds { get; init; }
+
+    /// <summary>S_ema of each position asked for, in nats.</summary>
+    [ProtoMember(4, IsPacked = true)] public double[] TeacherEvidence { get; init; } = [];
+}
+
+[ProtoContract]
+public sealed record PolicyEvaluated : IEngineReply
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public double Seconds { get; init; }
+    [ProtoMember(4, IsRequired = true)] public WireEvaluation Result { get; init; } = new();
+}
+
+/// <summary>What the learner made of a step.</summary>
+[ProtoContract]
+public sealed record StepLearned : IEngineReply
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public double Seconds { get; init; }
+    [ProtoMember(4)] public long Step { get; init; }
+    [ProtoMember(5)] public long PolicyVersion { get; init; }
+    [ProtoMember(6)] public double Loss { get; init; }
+    [ProtoMember(7)] public double GradNorm { get; init; }
+    [ProtoMember(8)] public string ParametersSha256 { get; init; } = "";
+    [ProtoMember(9)] public Dictionary<string, double> Metrics { get; init; } = [];
+}
+
+[ProtoContract]
+public sealed record CheckpointSealed : IEngineReply
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public double Seconds { get; init; }
+    [ProtoMember(4, IsRequired = true)] public WireCheckpoint Checkpoint { get; init; } = new();
+}

@@ -1,0 +1,68 @@
+using ProtoBuf;
+using Rlp.Protocol.Payloads;
+using Rlp.Protocol.Runs;
+
+namespace Rlp.Protocol.Replies;
+
+/// <summary>The run is created or continues: journaled.</summary>
+[ProtoContract]
+public sealed record RunAccepted : IRunMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+
+    /// <summary>True where the run existed and goes on.</summary>
+    [ProtoMember(2)] public bool Resumed { get; init; }
+
+    /// <summary>True where the run is complete and nothing will be done.</summary>
+    [ProtoMember(3)] public bool AlreadyComplete { get; init; }
+}
+
+/// <summary>The command changed nothing; the message says what is at fault and what to do.</summary>
+[ProtoContract]
+public sealed record RunRefused : IRunMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public FailureKind Kind { get; init; }
+    [ProtoMember(3)] public string Message { get; init; } = "";
+}
+
+/// <summary>The run stands still, durably.</summary>
+[ProtoContract]
+public sealed record RunStopped : IRunMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public RunStatus Status { get; init; }
+
+    /// <summary>The newest checkpoint, from which the run will continue; null where none was due yet.</summary>
+    [ProtoMember(3)] public WireCheckpoint? Checkpoint { get; init; }
+}
+
+/// <summary>Where a run stands.</summary>
+[ProtoContract]
+public sealed record RunReport : IRunMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public RunStatus Status { get; init; }
+    [ProtoMember(3)] public string Stage { get; init; } = "";
+    [ProtoMember(4)] public long Step { get; init; }
+    [ProtoMember(5)] public long Steps { get; init; }
+
+    /// <summary>What is in progress (engine call and since when), for people.</summary>
+    [ProtoMember(6)] public string Doing { get; init; } = "";
+
+    /// <summary>Lane results that arrived a second time and were dropped, since this entity started.</summary>
+    [ProtoMember(7)] public long Duplicates { get; init; }
+
+    /// <summary>Lane results that were refused (of another step, of unknown groups), since this entity started.</summary>
+    [ProtoMember(8)] public long Refused { get; init; }
+    [ProtoMember(9)] public FailureKind FailureKind { get; init; }
+    [ProtoMember(10)] public string FailureMessage { get; init; } = "";
+    [ProtoMember(11)] public string RecipeSha256 { get; init; } = "";
+}
+
+/// <summary>The runs that the registry knows.</summary>
+[ProtoContract]
+public sealed record RunList : IRlpMessage
+{
+    [ProtoMember(1)] public RunReport[] Runs { get; init; } = [];
+}

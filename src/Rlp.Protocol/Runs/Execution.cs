@@ -1,0 +1,60 @@
+using System.Collections.Immutable;
+using Rlp.Protocol.Commands;
+using Rlp.Protocol.Payloads;
+using Rlp.Protocol.Replies;
+
+namespace Rlp.Protocol.Runs;
+
+/// <summary>A worker's role; each has one actor per node.</summary>
+public enum Role
+{
+    Learner,
+    Ema,
+    Rollout,
+    Reward,
+    Data,
+}
+
+/// <summary>
+/// What a run entity holds and its journal does not: which engines are open, how far they are, which results of the step in work came in.
+/// Lost with the process and rebuilt from the journal and a checkpoint.
+/// </summary>
+public sealed record Execution
+{
+    public static readonly Execution Nothing = new();
+
+    /// <summary>The stage whose engines are open; null where none are.</summary>
+    public string? Stage { get; init; }
+
+    /// <summary>True where the engines are open only to be compared.</summary>
+    public bool Comparing { get; init; }
+
+    public WireCheckpoint? Checkpoint { get; init; }
+
+    public ImmutableHashSet<Role> Open { get; init; } = [];
+
+    /// <summary>Steps of the stage that learner and teacher hold.</summary>
+    public long EngineStep { get; init; }
+
+    /// <summary>Data that was loaded, by the cursor it begins at: at most the step in work and the one after it.</summary>
+    public ImmutableList<DataLoaded> Data { get; init; } = [];
+
+    /// <summary>Results of the lanes of the step in work.</summary>
+    public ImmutableDictionary<int, LaneCompleted> Lanes { get; init; } = ImmutableDictionary<int, LaneCompleted>.Empty;
+
+    /// <summary>The learner's result of the step in work, while the teacher is not updated yet.</summary>
+    public StepLearned? Learned { get; init; }
+
+    public bool TeacherUpdated { get; init; }
+
+    /// <summary>Checkpoints that could not be opened, by path.</summary>
+    public ImmutableHashSet<string> Unusable { get; init; } = [];
+
+    /// <summary>Somebody asked for a stop: checkpoint and pause at the next boundary between engine calls.</summary>
+    public bool Stopping { get; init; }
+
+    public DataLoaded? DataAt(WireCursor cursor) => Data.Find(d => d.From == cursor);
+
+    /// <summary>The same, with nothing open: after an engine that others read from was lost.</summary>
+    public Execution WithoutEngines() => Nothing with { Unusable = Unusable, Stopping = Stopping };
+}

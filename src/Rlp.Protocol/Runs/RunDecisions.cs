@@ -1,0 +1,341 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Rlp.Protocol.Commands;
+using Rlp.Protocol.Events;
+using Rlp.Protocol.Payloads;
+using Rlp.Protocol.Replies;
+
+namespace Rlp.Protocol.Runs;
+
+/// <summary>What became of a lane's delivery.</summary>
+public enum LaneOutcome
+{
+    /// <summary>New: its groups are to be journaled.</summary>
+    Accepted,
+
+    /// <summary>The journal holds its groups already, with the same digests: the payload is taken, nothing is journaled again.</summary>
+    Reproduced,
+
+    /// <summary>Delivered before; dropped.</summary>
+    Duplicate,
+
+    /// <summary>Not of the step in work, or not the groups of its lane; dropped.</summary>
+    Refused,
+
+    /// <summary>The journal holds its groups with other digests.</summary>
+    Diverged,
+}
+
+/// <summary>The events to journal (in one transaction) and the execution once they are durable.</summary>
+public sealed record LaneDecision(LaneOutcome Outcome, IReadOnlyList<IRunEvent> Events, Execution Execution, string Reason = "");
+
+/// <summary>The finished step; <see cref="Replayed"/> where the journal held it already, and then no event repeats it.</summary>
+public sealed record StepDecision(IReadOnlyList<IRunEvent> Events, Execution Execution, StepApplied Applied, bool Replayed);
+
+/// <summary>Every decision of a run, as pure functions of its journal's state and what its process holds.</summary>
+public static class RunDecisions
+{
+    private static readonly RunAction Wait = new RunAction.Wait();
+
+    /// <summary>What the run does next. Asked again whenever the answer to the action before it is in.</summary>
+    public static RunAction Next(RunState state, Execution execution)
+    {
+        if (state.Status != RunStatus.Running)
+            return Wait;
+        if (execution is { Stopping: true, Learned: null })
+            return Stop(state, execution);
+        if (state.Stage is not { Completed: false } stage)
+            return BetweenStages(state, execution);
+        if (execution.Stage != stage.Plan.Id || execution.Comparing)
+            return OpenFrom(state, execution, stage);
+        if (MissingRole(execution, RolesOf(stage.Plan)) is { } role)
+            return new RunAction.Open(role);
+        if (execution.EngineStep < stage.Applied)
+            return Work(state, execution, stage.Plan, stage.Steps[(int)execution.EngineStep].Planned);
+        if (CheckpointDue(stage) && !HasCheckpoint(state, execution, stage))
+            return new RunAction.CommitCheckpoint(stage.Applied, stage.Cursor);
+        if (EvaluationDue(stage))
+            return new RunAction.Evaluate(stage.Plan.Id, stage.Applied, stage.Plan.EvaluateProblems, Compared: false);
+        if (stage.Applied == stage.Plan.Steps)
+            return new RunAction.Journal(new StageCompleted { RunId = state.RunId, Stage = stage.Plan.Id, Seconds = stage.Seconds });
+        if (stage.Open is { } open)
+            return Work(state, execution, stage.Plan, open);
+        return execution.DataAt(stage.Cursor) is { } data ? new RunAction.Journal(Plan(state.RunId, stage, data)) : new RunAction.Load(stage.Cursor);
+    }
+
+    /// <summary>The cursor whose data may be loaded while the step in work goes on; null where there is none or it is loaded.</summary>
+    public static WireCursor? Prefetch(RunState state, Execution execution)
+    {
+        if (state is not { Status: RunStatus.Running, Stage: { Completed: false } stage } || execution.Stopping
+            || execution.Stage != stage.Plan.Id || !execution.Open.Contains(Role.Data))
+            return null;
+        var inWork = execution.EngineStep < stage.Applied ? stage.Steps[(int)execution.EngineStep].Planned : stage.Open;
+        if (inWork is null || inWork.Step >= stage.Plan.Steps)
+            return null;
+        return execution.DataAt(inWork.CursorTo) is null ? inWork.CursorTo : null;
+    }
+
+    /// <summary>Takes a lane's delivery: each group once, whatever arrives twice, late or out of turn.</summary>
+    public static LaneDecision Accept(RunState state, Execution execution, LaneCompleted result)
+    {
+        if (state.Status != RunStatus.Running || state.Stage is not { Completed: false } stage || StepInWork(stage, execution) is not { } step)
+            return Refused($"the run is {state.Status} and has no step in work");
+        if (result.Stage != stage.Plan.Id || result.Step != step.Step || result.PolicyVersion != step.PolicyVersion)
+            return Refused($"stage '{stage.Plan.Id}' step {step.Step} of policy {step.PolicyVersion} is in work, not '{result.Stage}' {result.Step} of {result.PolicyVersion}");
+        if (step.Lanes.FirstOrDefault(l => l.Lane == result.Lane) is not { } lane)
+            return Refused($"step {step.Step} has no lane {result.Lane}");
+        if (!lane.Groups.Order().SequenceEqual(result.Groups.Select(g => g.Position.Group).Order()))
+            return Refused($"lane {result.Lane} of step {step.Step} holds other groups than [{string.Join(", ", lane.Groups)}]");
+        if (execution.Lanes.ContainsKey(result.Lane))
+            return new LaneDecision(LaneOutcome.Duplicate, [], execution, $"lane {result.Lane} of step {step.Step} is in already");
+
+        var taken = execution with { Lanes = execution.Lanes.Add(result.Lane, result) };
+        if (step.Step <= stage.Applied)
+            return new LaneDecision(LaneOutcome.Reproduced, [], taken); // the step's own digest is compared when it is finished
+        var groups = result.Groups.Select(Accepted).ToArray();
+        var journaled = groups.Where(g => stage.Accepted.ContainsKey(g.Group)).ToArray();
+        foreach (var group in journaled)
+            if (Difference(stage.Accepted[group.Group], group) is { } difference)
+                return new LaneDecision(LaneOutcome.Diverged, Diverged(state, step.Step, difference), execution);
+        if (journaled.Length == groups.Length)
+            return new LaneDecision(LaneOutcome.Reproduced, [], taken);
+        var accepted = new GroupsAccepted
+        {
+            RunId = state.RunId,
+            Stage = stage.Plan.Id,
+            Step = step.Step,
+            Lane = result.Lane,
+            Groups = [.. groups.Where(g => !stage.Accepted.ContainsKey(g.Group))],
+        };
+        return new LaneDecision(LaneOutcome.Accepted, [accepted], taken);
+
+        LaneDecision Refused(string reason) => new(LaneOutcome.Refused, [], execution, reason);
+    }
+
+    /// <summary>
+    /// Ends the step that learner (and teacher) have done. A live step is journaled, together with the plan of the one after it where that
+    /// needs nothing else first: one transaction a step. A replayed step is compared with the journal instead. The digest is over the
+    /// thoughts of all groups (null for next-token prediction); seconds are the wall-clock time of the step.
+    /// </summary>
+    public static StepDecision Finish(RunState state, Execution execution, string? thoughtsSha256, double seconds)
+    {
+        var stage = state.Stage!;
+        var step = StepInWork(stage, execution)!;
+        var learned = execution.Learned!;
+        var data = execution.DataAt(step.CursorFrom)!;
+        var applied = new StepApplied
+        {
+            RunId = state.RunId,
+            Stage = stage.Plan.Id,
+            Step = step.Step,
+            PolicyVersion = learned.PolicyVersion,
+            Loss = learned.Loss,
+            GradNorm = learned.GradNorm,
+            RewardMean = stage.Plan.Rlp ? GroupsInOrder(execution).SelectMany(Rewards).DefaultIfEmpty(0).Average() : null,
+            ParametersSha256 = learned.ParametersSha256,
+            ThoughtsSha256 = thoughtsSha256,
+            Metrics = learned.Metrics,
+            InputTokens = data.Documents.Sum(d => (long)d.Tokens.Length) + data.Positions.Sum(p => p.Prefix.Length + 1L),
+            Seconds = seconds,
+        };
+        var after = execution with
+        {
+            EngineStep = step.Step,
+            Data = execution.Data.RemoveAll(d => d.From != step.CursorTo),
+            Lanes = ImmutableDictionary<int, LaneCompleted>.Empty,
+            Learned = null,
+            TeacherUpdated = false,
+        };
+        if (step.Step <= stage.Applied)
+        {
+            return Difference(stage.Steps[(int)step.Step - 1].Applied, applied) is { } difference
+                ? new StepDecision(Diverged(state, step.Step, difference), execution, applied, Replayed: true)
+                : new StepDecision([], after, applied, Replayed: true);
+        }
+        return Next(state.Apply(applied), after) is RunAction.Journal { Events: [StepPlanned planned] }
+            ? new StepDecision([applied, planned], after, applied, Replayed: false)
+            : new StepDecision([applied], after, applied, Replayed: false);
+    }
+
+    /// <summary>
+    /// The execution after an engine was lost. Learner and teacher hold what cannot be computed again from the other engines: without one
+    /// of them the stage opens again from its checkpoint and replays.
+    /// </summary>
+    public static Execution WithoutEngine(Execution execution, Role role) =>
+        role is Role.Learner or Role.Ema ? execution.WithoutEngines() : execution with { Open = execution.Open.Remove(role) };
+
+    /// <summary>The step that is executed: one that the journal holds and the engines do not, else the planned one; null where none is.</summary>
+    public static StepPlanned? StepInWork(StageState stage, Execution execution)
+    {
+        if (execution.Stage != stage.Plan.Id || execution.Comparing)
+            return null;
+        return execution.EngineStep < stage.Applied ? stage.Steps[(int)execution.EngineStep].Planned : stage.Open;
+    }
+
+    /// <summary>The scored groups of the step in work in the order of their ids: the order in which the learner sums.</summary>
+    public static IEnumerable<WireGroup> GroupsInOrder(Execution execution) => execution.Lanes.Values.SelectMany(l => l.Groups).OrderBy(g => g.Position.Group);
+
+    /// <summary>S_pred - S_ema of each thought (eq. 5), in nats.</summary>
+    public static IEnumerable<double> Rewards(WireGroup group) => group.Thoughts.Select(t => t.PredictedEvidence - group.TeacherEvidence);
+
+    private static RunAction Stop(RunState state, Execution execution)
+    {
+        var paused = new RunAction.Journal(new RunPaused { RunId = state.RunId, Reason = "stopped by the user" });
+        if (state.Stage is not { Completed: false } stage || execution.Stage != stage.Plan.Id || execution.Comparing)
+            return paused;
+        var holdsAll = execution.EngineStep == stage.Applied && MissingRole(execution, RolesOf(stage.Plan)) is not (Role.Learner or Role.Ema);
+        return holdsAll && stage.Applied > 0 && !HasCheckpoint(state, execution, stage)
+            ? new RunAction.CommitCheckpoint(stage.Applied, stage.Cursor)
+            : paused;
+    }
+
+    private static RunAction BetweenStages(RunState state, Execution execution)
+    {
+        if (state.Plan.Stages.FirstOrDefault(s => !state.CompletedStages.Contains(s.Id)) is { } next)
+        {
+            var from = next.From == "" ? null : state.FinalCheckpoint(next.From);
+            return next.From != "" && from is null
+                ? new RunAction.GiveUp(FailureKind.Configuration, $"stage '{next.Id}' starts from '{next.From}', which is no stage before it; reorder the recipe's stages")
+                : new RunAction.Journal(new StageStarted { RunId = state.RunId, Stage = next.Id, From = from });
+        }
+        if (state.Plan.Compared.FirstOrDefault(c => !state.Compared.Contains(c.Name)) is not { } compared)
+            return new RunAction.Journal(new RunCompleted { RunId = state.RunId });
+
+        var plan = state.Plan.Stages.First(s => s.Id == compared.Stage);
+        var checkpoint = state.FinalCheckpoint(compared.Stage);
+        if (checkpoint is null || execution.Unusable.Contains(checkpoint.Path))
+            return LostCheckpoint(checkpoint, $"the comparison row '{compared.Name}'");
+        if (!execution.Comparing || execution.Stage != compared.Stage)
+            return new RunAction.SwitchEngines(compared.Stage, checkpoint, Comparing: true);
+        if (MissingRole(execution, plan.Rlp ? [Role.Learner, Role.Ema, Role.Rollout] : [Role.Learner, Role.Rollout]) is { } role)
+            return new RunAction.Open(role);
+        return new RunAction.Evaluate(compared.Name, checkpoint.Step, state.Plan.CompareProblems, Compared: true);
+    }
+
+    private static RunAction OpenFrom(RunState state, Execution execution, StageState stage)
+    {
+        // Older ones than the last two are pruned.
+        var own = state.Checkpoints.Where(c => c.Stage == stage.Plan.Id).DistinctBy(c => c.Step).OrderByDescending(c => c.Step).Take(2)
+            .FirstOrDefault(c => !execution.Unusable.Contains(c.Path));
+        if (own is null && stage.StartedFrom is { } from && execution.Unusable.Contains(from.Path))
+            return LostCheckpoint(from, $"stage '{stage.Plan.Id}'");
+        return new RunAction.SwitchEngines(stage.Plan.Id, own ?? stage.StartedFrom, Comparing: false);
+    }
+
+    private static RunAction.GiveUp LostCheckpoint(WireCheckpoint? checkpoint, string user) => new(
+        FailureKind.Data,
+        $"{user} needs the checkpoint {checkpoint?.Path ?? "of a stage that has none"}, which is missing or damaged; put the folder back and start the run again, or start a new run");
+
+    private static RunAction Work(RunState state, Execution execution, StagePlan plan, StepPlanned step)
+    {
+        if (execution.DataAt(step.CursorFrom) is not { } data)
+            return new RunAction.Load(step.CursorFrom);
+        if (data.To != step.CursorTo)
+            return new RunAction.Journal(Diverged(state, step.Step, ("cursor", Text(step.CursorTo), Text(data.To))));
+        var missing = step.Lanes.Where(l => !execution.Lanes.ContainsKey(l.Lane)).ToArray();
+        if (execution.Learned is null && missing.Length > 0)
+            return new RunAction.ExecuteLanes(step, missing);
+        if (execution.Learned is null)
+            return new RunAction.Learn(step);
+        return plan.Rlp && !execution.TeacherUpdated ? new RunAction.UpdateTeacher(step.Step) : new RunAction.FinishStep(step);
+    }
+
+    private static StepPlanned Plan(string runId, StageState stage, DataLoaded data) => new()
+    {
+        RunId = runId,
+        Stage = stage.Plan.Id,
+        Step = stage.Applied + 1,
+        CursorFrom = data.From,
+        CursorTo = data.To,
+        Lanes = stage.Plan.Rlp ? Lanes([.. data.Positions.Select(p => p.Group)], stage.Plan.Lanes) : [],
+        PolicyVersion = stage.Applied,
+    };
+
+    /// <summary>Consecutive slices whose sizes differ by at most one; a pure function, because the shapes of a batch decide its bits.</summary>
+    private static LanePlan[] Lanes(int[] groups, int lanes)
+    {
+        var count = Math.Clamp(lanes, 1, Math.Max(1, groups.Length));
+        return [.. Enumerable.Range(0, count).Select(i => new LanePlan
+        {
+            Lane = i,
+            Groups = groups[(int)((long)groups.Length * i / count)..(int)((long)groups.Length * (i + 1) / count)],
+        })];
+    }
+
+    private static Role[] RolesOf(StagePlan plan) => plan.Rlp
+        ? [Role.Learner, Role.Ema, Role.Rollout, Role.Reward, Role.Data]
+        : plan.EvaluateEvery > 0 ? [Role.Learner, Role.Rollout, Role.Data] : [Role.Learner, Role.Data];
+
+    private static Role? MissingRole(Execution execution, Role[] roles)
+    {
+        foreach (var role in roles)
+            if (!execution.Open.Contains(role))
+                return role;
+        return null;
+    }
+
+    private static bool CheckpointDue(StageState stage) =>
+        stage.Applied == stage.Plan.Steps || (stage.Applied > 0 && stage.Plan.CheckpointEvery > 0 && stage.Applied % stage.Plan.CheckpointEvery == 0);
+
+    private static bool HasCheckpoint(RunState state, Execution execution, StageState stage) =>
+        state.Checkpoints.Exists(c => c.Stage == stage.Plan.Id && c.Step == stage.Applied && !execution.Unusable.Contains(c.Path));
+
+    private static bool EvaluationDue(StageState stage) =>
+        stage.Applied > 0 && stage.Plan.EvaluateEvery > 0 && stage.Applied % stage.Plan.EvaluateEvery == 0 && !stage.Evaluated.Contains(stage.Applied);
+
+    private static AcceptedGroup Accepted(WireGroup group) => new()
+    {
+        Group = group.Position.Group,
+        ThoughtsSha256 = group.ThoughtsSha256,
+        PredictedEvidence = [.. group.Thoughts.Select(t => t.PredictedEvidence)],
+        TeacherEvidence = group.TeacherEvidence,
+        Rewards = [.. Rewards(group)],
+    };
+
+    private static IRunEvent[] Diverged(RunState state, long step, (string What, string Expected, string Found) difference) =>
+    [
+        new ReplayDiverged
+        {
+            RunId = state.RunId,
+            Stage = state.Stage!.Plan.Id,
+            Step = step,
+            What = difference.What,
+            Expected = difference.Expected,
+            Found = difference.Found,
+        },
+        new RunFailed
+        {
+            RunId = state.RunId,
+            Kind = FailureKind.Infrastructure,
+            Message = $"step {step} of stage '{state.Stage.Plan.Id}' was executed again after a restart and did not reproduce the journal: {difference.What} was "
+                + $"{difference.Expected} and is now {difference.Found}. The machine, the thread count or the software changed, or memory is faulty; "
+                + $"the run was created on {state.Environment.MachineKind} with {state.Environment.Threads} threads. Continue it there, or start a new run",
+        },
+    ];
+
+    private static (string, string, string)? Difference(AcceptedGroup expected, AcceptedGroup found)
+    {
+        if (expected.ThoughtsSha256 != found.ThoughtsSha256)
+            return ($"thoughts_sha256 of group {expected.Group}", expected.ThoughtsSha256, found.ThoughtsSha256);
+        return SameBits(expected.Rewards, found.Rewards) ? null : ($"rewards of group {expected.Group}", Text(expected.Rewards), Text(found.Rewards));
+    }
+
+    private static (string, string, string)? Difference(StepApplied expected, StepApplied found)
+    {
+        if (expected.ThoughtsSha256 != found.ThoughtsSha256)
+            return ("thoughts_sha256", expected.ThoughtsSha256 ?? "none", found.ThoughtsSha256 ?? "none");
+        if (!SameBits([expected.RewardMean ?? 0], [found.RewardMean ?? 0]))
+            return ("reward_mean", Text([expected.RewardMean ?? 0]), Text([found.RewardMean ?? 0]));
+        if (!SameBits([expected.Loss], [found.Loss]))
+            return ("loss", Text([expected.Loss]), Text([found.Loss]));
+        return expected.ParametersSha256 == found.ParametersSha256 ? null : ("parameters_sha256", expected.ParametersSha256, found.ParametersSha256);
+    }
+
+    /// <summary>Bits, not values: two NaN are the same result, 0 and -0 are not.</summary>
+    private static bool SameBits(double[] left, double[] right) =>
+        left.Select(BitConverter.DoubleToInt64Bits).SequenceEqual(right.Select(BitConverter.DoubleToInt64Bits));
+
+    private static string Text(double[] values) => string.Join(", ", values.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));
+
+    private static string Text(WireCursor cursor) => $"{cursor.Document}:{cursor.Offset}";
+}

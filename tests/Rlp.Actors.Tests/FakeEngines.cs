@@ -1,0 +1,222 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Rlp.Corpora;
+using Rlp.Training.Engines;
+
+namespace Rlp.Actors.Tests;
+
+/// <summary>
+/// Engines whose whole state is a hash chain: every number they give is a pure function of the seed and of what was applied before, so a
+/// lost, repeated or reordered call shows in every digest after it. OnCall is the tests' way to make one throw, block or wait.
+/// </summary>
+internal sealed class FakeEngines : IEngineFactory
+{
+    private readonly ConcurrentQueue<int> threads = new();
+
+    public Action<string, long> OnCall { get; init; } = (_, _) => { };
+
+    public ConcurrentQueue<string> Calls { get; } = new();
+
+    /// <summary>False leaves the calls unrecorded, for long runs.</summary>
+    public bool Record { get; init; } = true;
+
+    public IDataEngine OpenData(StageContext context) => new Data(this, context);
+
+    public ILearnerEngine OpenLearner(StageContext context, CheckpointReference? checkpoint) => new Learner(this, context, checkpoint);
+
+    public ITeacherEngine OpenTeacher(StageContext context, CheckpointReference? checkpoint) => new Teacher(this, context, checkpoint);
+
+    public IRolloutEngine OpenRollout(StageContext context) => new Rollout(this, context);
+
+    public IRewardEngine OpenReward(StageContext context) => new Reward(this, context);
+
+    private void Called(string what, long step)
+    {
+        threads.Enqueue(Environment.CurrentManagedThreadId);
+        if (Record)
+            Calls.Enqueue($"{what} {step}");
+        OnCall(what, step);
+    }
+
+    private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    /// <summary>A number in [0, 1) from a digest.</summary>
+    private static double Number(string digest) => Convert.ToUInt32(digest[..8], 16) / 4294967296.0;
+
+    /// <summary>Asserts the contract of thread-bound engines: one thread opens, calls and disposes.</summary>
+    private abstract class OneThread : IDisposable
+    {
+        private readonly int thread = Environment.CurrentManagedThreadId;
+
+        protected void Check()
+        {
+            if (thread != Environment.CurrentManagedThreadId)
+                throw new InvalidOperationException($"{GetType().Name} was opened on thread {thread} and is used on {Environment.CurrentManagedThreadId}");
+        }
+
+        public virtual void Dispose() => Check();
+    }
+
+    private sealed class Weights
+    {
+        public string Digest { get; set; } = "";
+    }
+
+    private sealed class Data(FakeEngines fakes, StageContext context) : OneThread, IDataEngine
+    {
+        public StepData Load(DataCursor from)
+        {
+            Check();
+            fakes.Called($"{context.Stage.Id} data", from.Document);
+            var size = context.Stage.BatchSize;
+            var to = new DataCursor(from.Document + size, 0);
+            int[] Tokens(int i) => [.. Enumerable.Range(0, 3).Select(t => (int)((from.Document + i) * 7 + t) % 10)];
+            return context.Stage.Rlp is null
+                ? new StepData(from, to, [.. Enumerable.Range(0, size).Select(Tokens)], [])
+                : new StepData(from, to, [], [.. Enumerable.Range(0, size).Select(i => new GroupPosition(i, Tokens(i), i % 10))]);
+        }
+    }
+
+    private sealed class Learner : OneThread, ILearnerEngine
+    {
+        private readonly FakeEngines fakes;
+        private readonly StageContext context;
+        private readonly Weights policy = new();
+
+        public Learner(FakeEngines fakes, StageContext context, CheckpointReference? checkpoint)
+        {
+            (this.fakes, this.context) = (fakes, context);
+            fakes.Called($"{context.Stage.Id} open-learner", checkpoint?.Step ?? -1);
+            policy.Digest = checkpoint is null ? Hash($"seed {context.Recipe.Seed}") : Read(Path.Combine(checkpoint.Path, "policy"));
+            PolicyVersion = checkpoint?.Stage == context.Stage.Id ? checkpoint.Step : 0;
+            context.Weights.Publish(context.RunId, "policy", policy);
+        }
+
+        public long PolicyVersion { get; private set; }
+
+        public AppliedStep ApplyRlp(long step, IReadOnlyList<ScoredGroup> groups) => Apply(
+            step, string.Join("|", groups.Select(g => $"{g.Position()} {g.Sampled.ThoughtsSha256()} {string.Join(",", g.Rewards().Select(r => r.ToString("R", CultureInfo.InvariantCulture)))}")));
+
+        public AppliedStep ApplyNtp(long step, IReadOnlyList<int[]> documents) => Apply(step, string.Join("|", documents.Select(d => string.Join(",", d))));
+
+        public void WriteCheckpoint(string folder)
+        {
+            Check();
+            fakes.Called($"{context.Stage.Id} write", PolicyVersion);
+            Write(Path.Combine(folder, "policy"), policy.Digest);
+        }
+
+        public CheckpointReference SealCheckpoint(string folder, long step, DataCursor cursor)
+        {
+            Check();
+            fakes.Called($"{context.Stage.Id} seal", step);
+            var manifest = $"{{\"step\":{step},\"cursor\":\"{cursor}\"}}";
+            File.WriteAllText(Path.Combine(folder, "manifest.json"), manifest);
+            var final = folder[..^".tmp".Length];
+            Directory.Move(folder, final);
+            return new CheckpointReference(context.Stage.Id, step, final, Hash(manifest));
+        }
+
+        public override void Dispose()
+        {
+            base.Dispose();
+            context.Weights.Withdraw(context.RunId, "policy");
+        }
+
+        private AppliedStep Apply(long step, string input)
+        {
+            Check();
+            fakes.Called($"{context.Stage.Id} learn", step);
+            policy.Digest = Hash($"{policy.Digest} {step} {input}");
+            PolicyVersion++;
+            return new AppliedStep(step, PolicyVersion, Number(policy.Digest), 1 + Number(Hash(policy.Digest)), policy.Digest, new Dictionary<string, double> { ["loss"] = Number(policy.Digest) });
+        }
+    }
+
+    private sealed class Teacher : OneThread, ITeacherEngine
+    {
+        private readonly FakeEngines fakes;
+        private readonly StageContext context;
+        private readonly Weights teacher = new();
+
+        public Teacher(FakeEngines fakes, StageContext context, CheckpointReference? checkpoint)
+        {
+            (this.fakes, this.context) = (fakes, context);
+            teacher.Digest = checkpoint?.Stage == context.Stage.Id
+                ? Read(Path.Combine(checkpoint.Path, "teacher"))
+                : context.Weights.Get<Weights>(context.RunId, "policy").Digest;
+            context.Weights.Publish(context.RunId, "teacher", teacher);
+        }
+
+        public void Update()
+        {
+            Check();
+            fakes.Called($"{context.Stage.Id} ema", 0);
+            teacher.Digest = Hash($"{teacher.Digest} {context.Weights.Get<Weights>(context.RunId, "policy").Digest}");
+        }
+
+        public void WriteCheckpoint(string folder)
+        {
+            Check();
+            Write(Path.Combine(folder, "teacher"), teacher.Digest);
+        }
+
+        public override void Dispose()
+        {
+            base.Dispose();
+            context.Weights.Withdraw(context.RunId, "teacher");
+        }
+    }
+
+    private sealed class Rollout(FakeEngines fakes, StageContext context) : OneThread, IRolloutEngine
+    {
+        public IReadOnlyList<SampledGroup> Sample(long step, IReadOnlyList<GroupPosition> positions)
+        {
+            Check();
+            fakes.Called($"{context.Stage.Id} sample", step);
+            var policy = context.Weights.Get<Weights>(context.RunId, "policy").Digest;
+            return [.. positions.Select(p => new SampledGroup(p, [.. Enumerable.Range(0, context.Stage.Rlp!.GroupSize).Select(m => Thought(policy, step, p, m))]))];
+        }
+
+        public EvaluationResult Evaluate(int problems)
+        {
+            Check();
+            fakes.Called($"{context.Stage.Id} evaluate", problems);
+            var policy = context.Weights.Get<Weights>(context.RunId, "policy").Digest;
+            return new EvaluationResult(Number(policy), 0.01, Number(Hash(policy)), 0.02, 1.5, 4, [new EvaluationSample("1+2=", "3", "3", "3", -0.1, -2)]);
+        }
+
+        private static SampledThought Thought(string policy, long step, GroupPosition position, int member)
+        {
+            var digest = Hash($"{policy} {step} {position.Group} {member} {string.Join(",", position.Prefix)}");
+            int[] tokens = [.. digest[..5].Select(c => c % 10)];
+            return new SampledThought(tokens, [.. tokens.Select(t => -t / 10f)], member % 2 == 0, -Number(digest));
+        }
+    }
+
+    private sealed class Reward(FakeEngines fakes, StageContext context) : OneThread, IRewardEngine
+    {
+        public double[] Score(IReadOnlyList<GroupPosition> positions)
+        {
+            Check();
+            fakes.Called($"{context.Stage.Id} score", 0);
+            var teacher = context.Weights.Get<Weights>(context.RunId, "teacher").Digest;
+            return [.. positions.Select(p => -1 - Number(Hash($"{teacher} {p.Group}")))];
+        }
+    }
+
+    private static void Write(string path, string digest) => File.WriteAllText(path, $"{digest} {Hash(digest)}");
+
+    private static string Read(string path)
+    {
+        var parts = File.ReadAllText(path).Split(' ');
+        return parts.Length == 2 && Hash(parts[0]) == parts[1] ? parts[0] : throw new InvalidDataException($"{path} is damaged");
+    }
+}
+
+internal static class ScoredGroupText
+{
+    public static string Position(this ScoredGroup group) => $"{group.Sampled.Position.Group}:{string.Join(",", group.Sampled.Position.Prefix)}>{group.Sampled.Position.NextToken}";
+}

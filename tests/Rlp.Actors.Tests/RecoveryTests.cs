@@ -1,0 +1,236 @@
+using Akka.Actor;
+using Rlp.Actors.Hosting;
+using Rlp.Protocol.Events;
+using Rlp.Protocol.Payloads;
+using Rlp.Protocol.Replies;
+using Rlp.Protocol.Runs;
+
+namespace Rlp.Actors.Tests;
+
+/// <summary>Wherever a run is cut off, it continues to the same series.</summary>
+public sealed class RecoveryTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task A_run_cut_off_before_or_after_any_write_of_its_journal_continues_to_the_same_series()
+    {
+        var recipe = Recipes.Full(pretrain: 3, cpt: 1, rlp: 5, checkpointEvery: 2);
+        var cutAt = int.MaxValue;
+        var cutAfter = false;
+        var writes = 0;
+        var options = TestNode.OptionsFor(folder.Path, new FakeEngines()) with
+        {
+            OnJournal = (_, durable) =>
+            {
+                if (durable == cutAfter && ++writes == cutAt)
+                    throw new InvalidOperationException("cut off here");
+            },
+        };
+        await using var node = await TestNode.StartAsync(options);
+        await node.RunAsync("whole", recipe);
+        var (all, expected) = (writes, TestNode.Series(node.Journal, "whole"));
+        Assert.Equal(9, expected.Count);
+
+        foreach (var after in (bool[])[false, true])
+            for (var cut = 1; cut <= all; cut++)
+            {
+                (cutAt, cutAfter, writes) = (cut, after, 0);
+                var runId = $"cut-{(after ? "after" : "before")}-{cut}";
+                try
+                {
+                    var first = await node.RunAsync(runId, recipe);
+                    Assert.Contains("cut off here", Assert.IsType<RunEnded>(first[^1]).Message);
+                }
+                catch (RunRefusedException e) when (cut == 1)
+                {
+                    Assert.Contains("cut off here", e.Message); // the run's creation itself
+                }
+                cutAt = int.MaxValue;
+                var second = await node.RunAsync(runId, recipe);
+                if (second.Count > 0) // none: the cut came after RunCompleted was durable
+                    Assert.Equal((runId, RunStatus.Completed), (runId, Assert.IsType<RunEnded>(second[^1]).Status));
+                Assert.Equal(expected, TestNode.Series(node.Journal, runId));
+                AssertNothingTwice(node.Journal.Events(runId));
+            }
+    }
+
+    [Theory]
+    [InlineData("pretrain learn", 3)]
+    [InlineData("rlp sample", 1)]
+    [InlineData("rlp learn", 5)]
+    [InlineData("rlp seal", 6)]
+    [InlineData("rlp evaluate", 20)]
+    public async Task A_node_whose_actor_system_ends_during_an_engine_call_is_followed_by_one_that_continues(string call, long step)
+    {
+        var recipe = Recipes.Full();
+        var expected = await TestNode.Uninterrupted(folder.Sub("whole"), recipe);
+        var runs = folder.Sub("cut");
+        ActorSystem? system = null;
+        var engines = new FakeEngines
+        {
+            OnCall = (what, at) =>
+            {
+                if (what == call && at == step)
+                    system!.Abort(); // every actor stops as it stands; nothing is flushed, nobody is told
+            },
+        };
+        await using (var node = await TestNode.StartAsync(TestNode.OptionsFor(runs, engines)))
+        {
+            system = node.System;
+            await node.RunAsync("r", recipe);
+            Assert.DoesNotContain(node.Journal.Events("r"), e => e is RunCompleted or RunFailed or RunPaused);
+        }
+
+        await using var next = await TestNode.StartAsync(TestNode.OptionsFor(runs, new FakeEngines()));
+        var progress = await next.RunAsync("r", recipe);
+        Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>(progress[^1]).Status);
+        Assert.Equal(expected, TestNode.Series(next.Journal, "r"));
+        AssertNothingTwice(next.Journal.Events("r"));
+        Assert.Contains(next.Journal.Events("r"), e => e is RunResumed { After: "interrupted" });
+    }
+
+    [Fact]
+    public async Task A_stopped_run_pauses_at_a_checkpoint_and_continues_to_the_same_series()
+    {
+        var recipe = Recipes.Full(rlp: 30, checkpointEvery: 100);
+        var expected = await TestNode.Uninterrupted(folder.Sub("whole"), recipe);
+        await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Sub("stopped"), new FakeEngines()));
+        var resumptions = 0;
+        for (var stopAt = 5; ; stopAt += 9)
+        {
+            var started = await node.Runs.StartAsync("r", recipe);
+            if (started.Accepted.AlreadyComplete)
+                break;
+            Task<RunStopped>? stop = null;
+            RunEnded? ended = null;
+            await foreach (var message in started.Progress.ReadAllAsync())
+            {
+                if (message is StepProgress { Applied: { Stage: "rlp", Step: var step } } && step >= stopAt)
+                    stop ??= node.Runs.StopAsync("r", "test");
+                ended = message as RunEnded;
+            }
+            if (stop is null || (await stop).Status == RunStatus.Completed)
+                continue;
+            resumptions++;
+            Assert.Equal(RunStatus.Paused, ended!.Status);
+            var checkpoint = (await stop).Checkpoint!;
+            Assert.Equal(node.Journal.State("r").Stage!.Applied, checkpoint.Step);
+            Assert.True(Directory.Exists(checkpoint.Path));
+        }
+        Assert.True(resumptions >= 2);
+        Assert.Equal(expected, TestNode.Series(node.Journal, "r"));
+    }
+
+    [Fact]
+    public async Task Replayed_steps_are_reproduced_and_not_journaled_again()
+    {
+        var recipe = Recipes.Full(rlp: 9, checkpointEvery: 4, evaluateEvery: 0);
+        var engines = new FakeEngines();
+        var cut = true;
+        var options = TestNode.OptionsFor(folder.Path, engines) with
+        {
+            OnJournal = (events, durable) =>
+            {
+                if (cut && durable && events[0] is StepApplied { Stage: "rlp", Step: 7 })
+                    throw new InvalidOperationException("cut off here");
+            },
+        };
+        await using var node = await TestNode.StartAsync(options);
+        await node.RunAsync("r", recipe);
+        cut = false;
+        var progress = await node.RunAsync("r", recipe);
+
+        Assert.Equal([5L, 6L, 7L], progress.OfType<StepProgress>().Where(s => s.Replayed).Select(s => s.Applied.Step));
+        Assert.Equal(3, Assert.Single(progress.OfType<StageOpened>(), s => s.Stage == "rlp" && s.Replaying > 0).Replaying);
+        AssertNothingTwice(node.Journal.Events("r"));
+    }
+
+    [Fact]
+    public async Task A_replay_that_does_not_reproduce_the_journal_fails_the_run_and_names_the_digest()
+    {
+        var recipe = Recipes.Full(checkpointEvery: 4);
+        var cut = true;
+        var options = TestNode.OptionsFor(folder.Path, new FakeEngines()) with
+        {
+            OnJournal = (events, durable) =>
+            {
+                if (cut && durable && events[0] is StepApplied { Stage: "rlp", Step: 6 })
+                    throw new InvalidOperationException("cut off here");
+            },
+        };
+        await using var node = await TestNode.StartAsync(options);
+        await node.RunAsync("r", recipe);
+        cut = false;
+        // A checkpoint of other weights with the right manifest: what a faulty disk or another machine amounts to.
+        var teacher = Path.Combine(folder.Path, "r", "checkpoints", "rlp", "step-4", "teacher");
+        File.Copy(Path.Combine(folder.Path, "r", "checkpoints", "rlp", "step-4", "policy"), teacher, overwrite: true);
+        var progress = await node.RunAsync("r", recipe);
+
+        var ended = Assert.IsType<RunEnded>(progress[^1]);
+        Assert.Equal(RunStatus.Failed, ended.Status);
+        Assert.Contains("step 5 of stage 'rlp'", ended.Message);
+        Assert.Equal("reward_mean", Assert.Single(node.Journal.Events("r").OfType<ReplayDiverged>()).What);
+    }
+
+    [Theory]
+    [InlineData("missing")]
+    [InlineData("manifest")]
+    [InlineData("weights")]
+    public async Task A_damaged_checkpoint_makes_the_run_fall_back_to_the_one_before_and_say_so(string damage)
+    {
+        var recipe = Recipes.Full(rlp: 12, checkpointEvery: 3, evaluateEvery: 0);
+        var expected = await TestNode.Uninterrupted(folder.Sub("whole"), recipe);
+        var cut = true;
+        var options = TestNode.OptionsFor(folder.Sub("cut"), new FakeEngines()) with
+        {
+            OnJournal = (events, durable) =>
+            {
+                if (cut && durable && events[0] is StepApplied { Stage: "rlp", Step: 7 })
+                    throw new InvalidOperationException("cut off here");
+            },
+        };
+        await using var node = await TestNode.StartAsync(options);
+        await node.RunAsync("r", recipe);
+        cut = false;
+        var newest = Path.Combine(node.Options.RunFolder("r"), "checkpoints", "rlp", "step-6");
+        if (damage == "missing")
+            Directory.Delete(newest, recursive: true);
+        else
+            File.WriteAllText(Path.Combine(newest, damage == "manifest" ? "manifest.json" : "policy"), "damaged");
+        var progress = await node.RunAsync("r", recipe);
+
+        Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>(progress[^1]).Status);
+        Assert.Contains(progress.OfType<RunNotice>(), n => n.Message.Contains("step 6 cannot be used"));
+        Assert.Equal([4L, 5L, 6L, 7L], progress.OfType<StepProgress>().Where(s => s.Replayed).Select(s => s.Applied.Step));
+        Assert.Equal(expected, TestNode.Series(node.Journal, "r"));
+    }
+
+    [Fact]
+    public async Task A_lost_final_checkpoint_that_a_stage_starts_from_fails_the_run_with_what_to_do()
+    {
+        var recipe = Recipes.Full();
+        var options = TestNode.OptionsFor(folder.Path, new FakeEngines()) with
+        {
+            OnJournal = (events, durable) =>
+            {
+                if (!durable && events[0] is StageStarted { Stage: "cpt" })
+                    Directory.Delete(Path.Combine(folder.Path, "r", "checkpoints", "pretrain", "step-7"), recursive: true);
+            },
+        };
+        await using var node = await TestNode.StartAsync(options);
+        var ended = Assert.IsType<RunEnded>((await node.RunAsync("r", recipe))[^1]);
+        Assert.Equal((RunStatus.Failed, FailureKind.Data), (ended.Status, ended.Kind));
+        Assert.Contains("put the folder back", ended.Message);
+    }
+
+    private static void AssertNothingTwice(IReadOnlyList<IRunEvent> events)
+    {
+        var steps = events.OfType<StepApplied>().Select(e => (e.Stage, e.Step)).ToArray();
+        Assert.Equal(steps.Distinct(), steps);
+        var groups = events.OfType<GroupsAccepted>().SelectMany(e => e.Groups.Select(g => (e.Stage, e.Step, g.Group))).ToArray();
+        Assert.Equal(groups.Distinct(), groups);
+    }
+}

@@ -1,0 +1,87 @@
+using System.Runtime.CompilerServices;
+using Akka.Actor;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Rlp.Actors.Hosting;
+using Rlp.Actors.Journals;
+using Rlp.Protocol.Events;
+using Rlp.Protocol.Replies;
+using Rlp.Protocol.Runs;
+using Rlp.Training.Recipes;
+
+namespace Rlp.Actors.Tests;
+
+/// <summary>A node in this process, as the command line starts one.</summary>
+internal sealed class TestNode : IAsyncDisposable
+{
+    private readonly IHost host;
+
+    private TestNode(IHost host, NodeOptions options)
+    {
+        this.host = host;
+        Options = options;
+    }
+
+    public NodeOptions Options { get; }
+
+    public RunClient Runs => host.Services.GetRequiredService<RunClient>();
+
+    public ActorSystem System => host.Services.GetRequiredService<ActorSystem>();
+
+    public RunJournal Journal => new(Options.Journal);
+
+    // Each host would watch its settings file; the machine's inotify instances are few.
+    [ModuleInitializer]
+    internal static void NoFileWatching() => Environment.SetEnvironmentVariable("DOTNET_HOSTBUILDER__RELOADCONFIGONCHANGE", "false");
+
+    public static NodeOptions OptionsFor(string folder, FakeEngines engines) => new()
+    {
+        RunsFolder = folder,
+        Engines = engines,
+        Threads = 1,
+        Settings = RoundTripMailbox.Hocon,
+        RestartBackoff = TimeSpan.FromMilliseconds(20),
+        EngineDeadline = TimeSpan.FromSeconds(30),
+    };
+
+    public static async Task<TestNode> StartAsync(NodeOptions options)
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddRlpNode(options);
+        var host = builder.Build();
+        await host.StartAsync();
+        return new TestNode(host, options);
+    }
+
+    /// <summary>Runs to its end and gives the progress.</summary>
+    public async Task<List<IRunProgress>> RunAsync(string runId, Recipe recipe)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var started = await Runs.StartAsync(runId, recipe, limit.Token);
+        var progress = new List<IRunProgress>();
+        await foreach (var message in started.Progress.ReadAllAsync(limit.Token))
+            progress.Add(message);
+        return progress;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await host.StopAsync();
+        host.Dispose();
+    }
+
+    /// <summary>What must be equal between two executions of a run: everything but wall-clock figures.</summary>
+    public static IReadOnlyList<string> Series(RunJournal journal, string runId) =>
+        [.. journal.Events(runId).OfType<StepApplied>().Select(s => $"{s.Stage} {s.Step} v{s.PolicyVersion} {s.Loss:R} {s.GradNorm:R} {s.RewardMean:R} {s.ParametersSha256} {s.ThoughtsSha256} {s.InputTokens}")];
+
+    /// <summary>The series of an uninterrupted run.</summary>
+    public static async Task<IReadOnlyList<string>> Uninterrupted(string folder, Recipe recipe)
+    {
+        await using var node = await StartAsync(OptionsFor(folder, new FakeEngines()));
+        var progress = await node.RunAsync("whole", recipe);
+        Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>(progress[^1]).Status);
+        return Series(node.Journal, "whole");
+    }
+}
