@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using Rlp.Cli.Commands;
 
 namespace Rlp.Cli;

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Rlp.Training.Metrics;
@@ -17,8 +18,13 @@ public sealed record RunReport(string RunId, string Recipe, long Seed, IReadOnly
     /// <summary>The stage of that id, or null.</summary>
     public StageReport? Stage(string id) => Stages.FirstOrDefault(s => s.Id == id);
 
-    /// <summary>Writes report.json atomically; values that are not finite become null.</summary>
-    public void Write(string path)
+    /// <summary>Writes report.json atomically.</summary>
+    public void Write(string path) => AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(ToJson(Indented) + "\n")));
+
+    /// <summary>The report as JSON in one line; values that are not finite are null.</summary>
+    public string ToJson() => ToJson(JsonSerializerOptions.Default);
+
+    private string ToJson(JsonSerializerOptions options)
     {
         var stages = new JsonObject();
         foreach (var stage in Stages)
@@ -35,11 +41,7 @@ public sealed record RunReport(string RunId, string Recipe, long Seed, IReadOnly
                 ["seconds"] = Number(stage.Seconds),
             });
         var report = new JsonObject { ["run_id"] = RunId, ["recipe"] = Recipe, ["seed"] = Seed, ["stages"] = stages };
-        AtomicFile.Write(path, stream =>
-        {
-            JsonSerializer.Serialize(stream, report, Indented);
-            stream.Write("\n"u8);
-        });
+        return report.ToJsonString(options);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote; null becomes NaN.</summary>

@@ -14,7 +14,7 @@ public sealed class RlpStep(IRolloutEngine rollout, IRewardEngine reward, ILearn
     public RlpStepResult Run(long step, StepData data)
     {
         var groups = new List<ScoredGroup>(data.Positions.Count);
-        foreach (var lane in LanePlan.Slices(data.Positions.Count, lanes)) // 2. B pairs (prefix, next token), in lanes
+        foreach (var lane in LaneSlices.Of(data.Positions.Count, lanes)) // 2. B pairs (prefix, next token), in lanes
         {
             GroupPosition[] positions = [.. data.Positions.Take(lane)];
             var sampled = rollout.Sample(step, positions); //                     1., 3., 6. G thoughts each from theta_old = theta, and S_pred

@@ -66,6 +66,8 @@ internal sealed class LearnerSeat(NodeOptions options, NodeWeights weights) : En
             GradNorm = last.GradNorm,
             ParametersSha256 = last.ParametersSha256,
             Metrics = new Dictionary<string, double>(last.Metrics),
+            InputTokens = last.InputTokens,
+            Flops = last.Flops,
             Seconds = Since(started),
         };
     }

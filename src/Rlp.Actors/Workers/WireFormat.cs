@@ -51,7 +51,8 @@ internal static class WireFormat
         ThinkAccuracyStandardError = result.ThinkAccuracyStandardError,
         NothinkAccuracy = result.NothinkAccuracy,
         NothinkAccuracyStandardError = result.NothinkAccuracyStandardError,
-        InfoGain = result.InfoGain,
+        PredictedEvidence = result.PredictedEvidence,
+        NothinkEvidence = result.NothinkEvidence,
         ThoughtLength = result.ThoughtLength,
         Samples = [.. result.Samples.Select(s => new WireEvaluationSample
         {

@@ -82,6 +82,9 @@ public sealed record StepApplied : IRunEvent
 
     /// <summary>Wall-clock seconds of the step; no part of what a replay must reproduce.</summary>
     [ProtoMember(12)] public double Seconds { get; init; }
+
+    /// <summary>Floating-point operations of the step.</summary>
+    [ProtoMember(13)] public double Flops { get; init; }
 }
 
 /// <summary>A re-executed step did not reproduce the journal.</summary>

@@ -70,7 +70,10 @@ public sealed record WireEvaluationSample
     [ProtoMember(6)] public double TeacherEvidence { get; init; }
 }
 
-/// <summary>Accuracies are means over problems with standard errors over problems; information gain in nats; thought length in tokens.</summary>
+/// <summary>
+/// Accuracies are means over problems with standard errors over problems; evidence is the mean log-probability of the observed next token in
+/// nats, after a thought and without one; thought length in tokens.
+/// </summary>
 [ProtoContract]
 public sealed record WireEvaluation
 {
@@ -78,9 +81,10 @@ public sealed record WireEvaluation
     [ProtoMember(2)] public double ThinkAccuracyStandardError { get; init; }
     [ProtoMember(3)] public double NothinkAccuracy { get; init; }
     [ProtoMember(4)] public double NothinkAccuracyStandardError { get; init; }
-    [ProtoMember(5)] public double InfoGain { get; init; }
-    [ProtoMember(6)] public double ThoughtLength { get; init; }
-    [ProtoMember(7)] public WireEvaluationSample[] Samples { get; init; } = [];
+    [ProtoMember(5)] public double PredictedEvidence { get; init; }
+    [ProtoMember(6)] public double NothinkEvidence { get; init; }
+    [ProtoMember(7)] public double ThoughtLength { get; init; }
+    [ProtoMember(8)] public WireEvaluationSample[] Samples { get; init; } = [];
 }
 
 /// <summary>What decides a run's bits besides its recipe and seed.</summary>

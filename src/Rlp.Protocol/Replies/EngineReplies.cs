@@ -90,6 +90,12 @@ public sealed record StepLearned : IEngineReply
     [ProtoMember(7)] public double GradNorm { get; init; }
     [ProtoMember(8)] public string ParametersSha256 { get; init; } = "";
     [ProtoMember(9)] public Dictionary<string, double> Metrics { get; init; } = [];
+
+    /// <summary>Corpus tokens that the step read.</summary>
+    [ProtoMember(10)] public long InputTokens { get; init; }
+
+    /// <summary>Floating-point operations of the step.</summary>
+    [ProtoMember(11)] public double Flops { get; init; }
 }
 
 [ProtoContract]

@@ -122,7 +122,6 @@ public static class RunDecisions
         var stage = state.Stage!;
         var step = StepInWork(stage, execution)!;
         var learned = execution.Learned!;
-        var data = execution.DataAt(step.CursorFrom)!;
         var applied = new StepApplied
         {
             RunId = state.RunId,
@@ -135,7 +134,8 @@ public static class RunDecisions
             ParametersSha256 = learned.ParametersSha256,
             ThoughtsSha256 = thoughtsSha256,
             Metrics = learned.Metrics,
-            InputTokens = data.Documents.Sum(d => (long)d.Tokens.Length) + data.Positions.Sum(p => p.Prefix.Length + 1L),
+            InputTokens = learned.InputTokens,
+            Flops = learned.Flops,
             Seconds = seconds,
         };
         var after = execution with
