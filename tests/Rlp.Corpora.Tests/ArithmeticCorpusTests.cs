@@ -102,6 +102,24 @@ public sealed partial class ArithmeticCorpusTests
     }
 
     [Fact]
+    public void Totals_hold_the_first_term_and_every_result_at_the_distance_of_the_terms_and_corrupted_ones_err_as_often_as_asked()
+    {
+        int wrong = 0, digits = 0;
+        for (var i = 0; i < 2000; i++)
+        {
+            var clean = new ArithmeticCorpus("a", 5, 1, ArithmeticThoughts.Clean, 0.3, "[", "]", form: ArithmeticThoughtForm.Totals).Read(i).Text;
+            var expression = clean[..10];
+            var totals = expression[..1] + Results(expression);
+            Assert.Equal($"{expression}[{string.Join(',', totals.ToCharArray())}]{totals[^1]}\n", clean);
+            var corrupted = new ArithmeticCorpus("a", 5, 1, ArithmeticThoughts.Corrupted, 0.3, "[", "]", form: ArithmeticThoughtForm.Totals).Read(i).Text;
+            Assert.Equal((expression, clean[^3..]), (corrupted[..10], corrupted[^3..]));
+            for (var term = 0; term < 5; term++, digits++)
+                if (corrupted[11 + 2 * term] != totals[term]) wrong++;
+        }
+        Statistics.AssertShare(0.3, wrong, digits);
+    }
+
+    [Fact]
     public void Thought_qualities_of_one_seed_pose_the_same_problems_with_the_same_split_key()
     {
         ArithmeticCorpus none = Corpus(ArithmeticThoughts.None), corrupted = Corpus(ArithmeticThoughts.Corrupted);
@@ -120,7 +138,7 @@ public sealed partial class ArithmeticCorpusTests
         [
             new("a", 5, 1), new("a", 6, 1), new("a", 5, 2), new("a", 5, 1, count: 9), new("a", 5, 1, ArithmeticThoughts.Clean),
             new("a", 5, 1, ArithmeticThoughts.Clean, endMarker: "]"), new("a", 5, 1, ArithmeticThoughts.Corrupted),
-            new("a", 5, 1, ArithmeticThoughts.Corrupted, corruption: 0.31),
+            new("a", 5, 1, ArithmeticThoughts.Corrupted, corruption: 0.31), new("a", 5, 1, ArithmeticThoughts.Clean, form: ArithmeticThoughtForm.Totals),
         ];
         Assert.Equal(different.Length, different.Select(corpus => corpus.Fingerprint).Distinct().Count());
         Assert.Equal(different[0].Fingerprint, new ArithmeticCorpus("b", 5, 1, corruption: 0.9, beginMarker: "[").Fingerprint);

@@ -131,6 +131,7 @@ public static class RlpNodeHosting
                 distributed-data.gossip-interval = 200ms
               }
               coordinated-shutdown {
+                run-by-clr-shutdown-hook = off # the host decides when the node ends: a signal must not take it from under a run that commits its checkpoint
                 phases.cluster-exiting.timeout = 2s
                 phases.cluster-sharding-shutdown-region.timeout = 5s
               }

@@ -19,6 +19,8 @@ namespace Rlp.Cli.Commands;
 /// <summary>rlp train RECIPE: runs a recipe's stages on an embedded node, and resumes the run of the same id.</summary>
 internal static class TrainCommand
 {
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(10);
+
     public static Command Create()
     {
         var recipe = new Argument<string>("RECIPE") { Description = "The recipe file (HOCON). hocon/rlp.hocon documents every key." };
@@ -89,7 +91,7 @@ internal static class TrainCommand
             if (progress is RunEnded end) ended = end;
         }
         metrics.Flush();
-        if (stopping is not null) await stopping;
+        if (stopping is not null) await Task.WhenAny(stopping, Task.Delay(AnswerWithin)); // the answer follows the end of the progress at once
         switch (ended?.Status)
         {
             case RunStatus.Completed:

@@ -115,6 +115,7 @@ public sealed class RecipeReader(SettingsReader keys)
             Separator = keys.Text($"{section}.separator"),
             Terms = keys.Count($"{section}.terms", 2, 1000),
             Thoughts = keys.Choice<ArithmeticThoughts>($"{section}.thoughts"),
+            ThoughtForm = keys.Choice<ArithmeticThoughtForm>($"{section}.thought-form"),
             Corruption = keys.Number($"{section}.corruption", NumberBounds.Share),
             HeldOut = keys.Number($"{section}.held-out", NumberBounds.ShareBelowOne),
         };
@@ -268,8 +269,8 @@ public sealed class RecipeReader(SettingsReader keys)
     {
         if (recipe.Tokenizer.Kind != TokenizerKind.Characters || recipe.Tokenizer.Characters.Length == 0) return;
         var needs = new List<(string Characters, string For)>();
-        if (recipe.Corpora.FirstOrDefault(c => c.Kind == CorpusKind.Arithmetic) is { } corpus)
-            needs.Add(("0123456789+-=\n", $"corpus '{corpus.Name}'"));
+        foreach (var corpus in recipe.Corpora.Where(c => c.Kind == CorpusKind.Arithmetic))
+            needs.Add(("0123456789+-=\n" + (corpus.Thoughts != ArithmeticThoughts.None && corpus.ThoughtForm == ArithmeticThoughtForm.Totals ? "," : ""), $"corpus '{corpus.Name}'"));
         if (recipe.Compare?.Positions is { Strategy: PositionStrategyKind.Marker } compared)
             needs.Add((compared.Marker, "compare.positions.marker"));
         foreach (var stage in recipe.Stages)

@@ -119,6 +119,8 @@ public sealed record CorpusSettings
 
     public ArithmeticThoughts Thoughts { get; init; } = ArithmeticThoughts.None;
 
+    public ArithmeticThoughtForm ThoughtForm { get; init; } = ArithmeticThoughtForm.Results;
+
     /// <summary>Probability in [0, 1] that a digit of a corrupted thought is wrong.</summary>
     public double Corruption { get; init; } = 0.3;
 

@@ -45,7 +45,8 @@ public static class StageCorpora
         return corpus.Kind switch
         {
             CorpusKind.Arithmetic => new ArithmeticCorpus(
-                name, corpus.Terms, Philox.Key((ulong)recipe.Seed, "arithmetic"), corpus.Thoughts, corpus.Corruption, recipe.Markers.Begin, recipe.Markers.End),
+                name, corpus.Terms, Philox.Key((ulong)recipe.Seed, "arithmetic"), corpus.Thoughts, corpus.Corruption, recipe.Markers.Begin, recipe.Markers.End,
+                form: corpus.ThoughtForm),
             CorpusKind.Text => new TextCorpus(name, Required(corpus), corpus.Separator),
             CorpusKind.Jsonl => new JsonlCorpus(name, Required(corpus), corpus.Field),
             var kind => throw new ArgumentOutOfRangeException(nameof(recipe), kind, $"corpus '{name}' is of an unknown kind"),

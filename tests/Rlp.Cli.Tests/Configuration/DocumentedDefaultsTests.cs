@@ -21,6 +21,7 @@ public sealed class DocumentedDefaultsTests
         ["corpora.*.kind"] = "text",
         ["corpora.*.path"] = "\"RLP.Akka.sln\"",
         ["corpora.*.thoughts"] = "clean",
+        ["corpora.*.thought-form"] = "totals",
         ["corpora.*.separator"] = "\"--\"",
         ["compare.corpus"] = "plain",
         ["node.memory"] = "2GiB",

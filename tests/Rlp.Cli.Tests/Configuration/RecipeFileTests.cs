@@ -220,7 +220,7 @@ public sealed class RecipeFileTests
         var recipe = RecipeFile.Load(Path.Combine(RecipeText.Repository(), "hocon", "recipes", "arithmetic.hocon"), []).Recipe;
         Assert.Equal("arithmetic", recipe.Name);
         Assert.Equal(["pretrain", "cpt", "cpt_thoughts", "rlp"], recipe.Stages.Select(s => s.Id));
-        Assert.Equal("0123456789+-=\n", recipe.Tokenizer.Characters);
+        Assert.Equal("0123456789+-=,\n", recipe.Tokenizer.Characters);
         Assert.Equal(recipe.Stage("cpt").Steps, recipe.Stage("cpt_thoughts").Steps);
         Assert.Equal(3, recipe.Stage("cpt_thoughts").Data.Count);
         Assert.Equal(recipe.Stage("rlp").Rlp!.Positions, recipe.Compare!.Positions);
