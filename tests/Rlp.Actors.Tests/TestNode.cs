@@ -66,6 +66,20 @@ internal sealed class TestNode : IAsyncDisposable
         return progress;
     }
 
+    /// <summary>With this setting the actor system ends without leaving the cluster and without handing over its entities.</summary>
+    public const string NoCoordinatedShutdown = "\nakka.coordinated-shutdown.run-by-actor-system-terminate = off";
+
+    /// <summary>
+    /// For the thread of an engine call: every actor stops as it stands, nothing is flushed, nobody is told. Comes back once the call's worker
+    /// takes no more messages, so that the call's answer reaches nobody.
+    /// </summary>
+    public void AbortDuringCallOf(string worker)
+    {
+        var front = (ActorRefWithCell)System.ActorSelection($"/user/node/{worker}").ResolveOne(TimeSpan.FromSeconds(10)).GetAwaiter().GetResult();
+        ((ExtendedActorSystem)System).Abort();
+        Assert.True(SpinWait.SpinUntil(() => front.Underlying.ChildrenContainer.IsTerminating, TimeSpan.FromSeconds(30)), $"{front} goes on");
+    }
+
     public async ValueTask DisposeAsync()
     {
         await host.StopAsync();
