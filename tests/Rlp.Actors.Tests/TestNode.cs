@@ -8,6 +8,7 @@ using Rlp.Actors.Journals;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
+using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Actors.Tests;
@@ -35,7 +36,7 @@ internal sealed class TestNode : IAsyncDisposable
     [ModuleInitializer]
     internal static void NoFileWatching() => Environment.SetEnvironmentVariable("DOTNET_HOSTBUILDER__RELOADCONFIGONCHANGE", "false");
 
-    public static NodeOptions OptionsFor(string folder, FakeEngines engines) => new()
+    public static NodeOptions OptionsFor(string folder, IEngineFactory engines) => new()
     {
         RunsFolder = folder,
         Engines = engines,
