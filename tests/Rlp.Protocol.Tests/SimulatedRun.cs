@@ -41,6 +41,8 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
 
     public RunState State => state;
 
+    public Execution Execution => execution;
+
     /// <summary>Steps taken so far, whatever they were.</summary>
     public int Turns { get; private set; }
 
@@ -242,7 +244,7 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
             Step = execute.Step.Step,
             Lane = lane.Lane,
             PolicyVersion = execute.Step.PolicyVersion,
-            Groups = [.. lane.Groups.Select(g => HashEngines.Group(policy, teacher, execute.Step.Step, positions[g]))],
+            Groups = [.. (choose(2) == 1 ? lane.Groups.Reverse() : lane.Groups).Select(g => HashEngines.Group(policy, teacher, execute.Step.Step, positions[g]))],
         })).ToList();
         sent.AddRange(crossing);
         while (crossing.Count > 0 && state.Status == RunStatus.Running)
@@ -282,7 +284,7 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
             : lanesIn.Contains(result.Lane) ? LaneOutcome.Duplicate
             : journaled is null ? LaneOutcome.Accepted
             : Journal.OfType<StepApplied>().Any(a => a.Stage == result.Stage && a.Step == result.Step)
-                || journaled.Groups.Select(g => g.ThoughtsSha256).SequenceEqual(result.Groups.Select(g => g.ThoughtsSha256)) ? LaneOutcome.Reproduced
+                || journaled.Groups.Select(g => g.ThoughtsSha256).Order().SequenceEqual(result.Groups.Select(g => g.ThoughtsSha256).Order()) ? LaneOutcome.Reproduced
             : LaneOutcome.Diverged;
 
         var decision = RunDecisions.Accept(state, execution, result);
