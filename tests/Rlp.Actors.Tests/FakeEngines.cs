@@ -185,7 +185,7 @@ internal sealed class FakeEngines : IEngineFactory
             Check();
             fakes.Called($"{context.Stage.Id} evaluate", problems);
             var policy = context.Weights.Get<Weights>(context.RunId, "policy").Digest;
-            return new EvaluationResult(Number(policy), 0.01, Number(Hash(policy)), 0.02, 1.5, 4, [new EvaluationSample("1+2=", "3", "3", "3", -0.1, -2)]);
+            return new EvaluationResult(Number(policy), 0.01, Number(Hash(policy)), 0.02, -0.5, -1.5, 4, [new EvaluationSample("1+2=", "3", "3", "3", -0.1, -2)]);
         }
 
         private static SampledThought Thought(string policy, long step, GroupPosition position, int member)

@@ -8,6 +8,7 @@ using Rlp.Actors.Journals;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
+using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Actors.Tests;
@@ -35,7 +36,7 @@ internal sealed class TestNode : IAsyncDisposable
     [ModuleInitializer]
     internal static void NoFileWatching() => Environment.SetEnvironmentVariable("DOTNET_HOSTBUILDER__RELOADCONFIGONCHANGE", "false");
 
-    public static NodeOptions OptionsFor(string folder, FakeEngines engines) => new()
+    public static NodeOptions OptionsFor(string folder, IEngineFactory engines) => new()
     {
         RunsFolder = folder,
         Engines = engines,
@@ -64,6 +65,20 @@ internal sealed class TestNode : IAsyncDisposable
         await foreach (var message in started.Progress.ReadAllAsync(limit.Token))
             progress.Add(message);
         return progress;
+    }
+
+    /// <summary>With this setting the actor system ends without leaving the cluster and without handing over its entities.</summary>
+    public const string NoCoordinatedShutdown = "\nakka.coordinated-shutdown.run-by-actor-system-terminate = off";
+
+    /// <summary>
+    /// For the thread of an engine call: every actor stops as it stands, nothing is flushed, nobody is told. Comes back once the call's worker
+    /// takes no more messages, so that the call's answer reaches nobody.
+    /// </summary>
+    public void AbortDuringCallOf(string worker)
+    {
+        var front = (ActorRefWithCell)System.ActorSelection($"/user/node/{worker}").ResolveOne(TimeSpan.FromSeconds(10)).GetAwaiter().GetResult();
+        ((ExtendedActorSystem)System).Abort();
+        Assert.True(SpinWait.SpinUntil(() => front.Underlying.ChildrenContainer.IsTerminating, TimeSpan.FromSeconds(30)), $"{front} goes on");
     }
 
     public async ValueTask DisposeAsync()

@@ -88,6 +88,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private IActorRef starter = ActorRefs.Nobody;
     private bool active;
     private bool ending;
+    private bool leaving;
     private RunAction? busy;
     private bool announceOpen;
     private WireCursor? prefetching;
@@ -127,6 +128,11 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Command<LeaseRefused>(refusal => Refuse(FailureKind.Configuration, refusal.Message));
         Command<SubscribeProgress>(_ =>
         {
+            if (ending)
+            {
+                Stash.Stash();
+                return;
+            }
             subscribers.Add(Context.Watch(Sender));
             Sender.Tell(Report());
         });
@@ -141,7 +147,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Command<ReceiveTimeout>(_ =>
         {
             if (!active && starting is null && subscribers.Count == 0)
-                Context.Parent.Tell(new Passivate(End.Instance));
+                Leave();
         });
         Command<End>(_ => Context.Stop(Self));
     }
@@ -170,6 +176,12 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     /// <summary>An exception in this entity is a defect or a broken disk: it is named to those who wait, and the journal stays as it is.</summary>
     protected override bool AroundReceive(Receive receive, object message)
     {
+        if (leaving && message is not End)
+        {
+            if (message is StartRun or ContinueRun or StopRun or SubscribeProgress or GetRun)
+                Context.Parent.Forward(message); // the shard keeps it for the next incarnation
+            return true;
+        }
         try
         {
             return base.AroundReceive(receive, message);
@@ -178,7 +190,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         {
             log.Error(exception, "run '{0}' stops at {1}", runId, message.GetType().Name);
             Abandon($"the run's actor stopped: {exception.Message}. What the journal holds is safe; start the same run again to continue ({options.LogFile} has the details)");
-            Context.Stop(Self);
+            Leave();
             return true;
         }
     }
@@ -206,9 +218,14 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private void Start(StartRun command)
     {
         var reply = Sender;
-        if (starting is not null || ending)
+        if (ending)
         {
-            reply.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' is {(ending ? "ending" : "starting")} just now; try again"));
+            Stash.Stash();
+            return;
+        }
+        if (starting is not null)
+        {
+            reply.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' is starting just now; try again"));
             return;
         }
         if (runLock is null && lockRefusal == "")
@@ -216,7 +233,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         if (runLock is null)
         {
             reply.Tell(Refusal(FailureKind.Infrastructure, lockRefusal));
-            Context.Parent.Tell(new Passivate(End.Instance)); // recovered without the lock: the next attempt recovers anew
+            Leave(); // recovered without the lock: the next attempt recovers anew
             return;
         }
         if (state.Status != RunStatus.Absent && (state.RecipeSha256, state.Seed) != (command.RecipeSha256, command.Seed))
@@ -232,7 +249,12 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private void Continue(ContinueRun command)
     {
-        if (state.Status == RunStatus.Absent || runLock is null || starting is not null || ending)
+        if (ending)
+        {
+            Stash.Stash();
+            return;
+        }
+        if (state.Status == RunStatus.Absent || runLock is null || starting is not null)
         {
             Sender.Tell(Refusal(FailureKind.Configuration, runLock is null && lockRefusal != "" ? lockRefusal : $"run '{runId}' has nothing to continue"));
             return;
@@ -295,7 +317,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         starter.Tell(Refusal(kind, message));
         (starting, starter) = (null, ActorRefs.Nobody);
-        Context.Parent.Tell(new Passivate(End.Instance));
+        Leave();
     }
 
     private RunRefused Refusal(FailureKind kind, string message) => new() { RunId = runId, Kind = kind, Message = message };
@@ -849,7 +871,15 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Publish(new RunEnded { RunId = runId, Status = state.Status, Kind = state.FailureKind, Message = state.FailureMessage });
         foreach (var stopper in stoppers)
             stopper.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = Absolute(state.Checkpoints.LastOrDefault()) });
+        Leave();
+    }
+
+    /// <summary>Ends this incarnation. What was sent to it meanwhile, and what is sent from now on, goes to the next one; nothing is lost between.</summary>
+    private void Leave()
+    {
+        leaving = true;
         Context.Parent.Tell(new Passivate(End.Instance));
+        Stash.UnstashAll();
     }
 
     /// <summary>Those who wait are told that the entity goes away without a journaled end.</summary>

@@ -66,8 +66,8 @@ public sealed record StepApplied : IRunEvent
 
     /// <summary>Optimizer steps in the policy after this one.</summary>
     [ProtoMember(4)] public long PolicyVersion { get; init; }
-    [ProtoMember(5)] public double Loss { get; init; }
-    [ProtoMember(6)] public double GradNorm { get; init; }
+    [ProtoMember(5, IsRequired = true)] public double Loss { get; init; }
+    [ProtoMember(6, IsRequired = true)] public double GradNorm { get; init; }
 
     /// <summary>Mean information gain in nats; null for next-token prediction.</summary>
     [ProtoMember(7)] public double? RewardMean { get; init; }

@@ -2,7 +2,8 @@ using ProtoBuf;
 
 namespace Rlp.Protocol.Payloads;
 
-// protobuf omits empty arrays and zero scalars: every member's default is what its absence on the wire means.
+// protobuf omits empty arrays and zero scalars: every member's default is what its absence on the wire means. It takes -0 for zero, so a
+// figure whose bits a replay must reproduce is required: written always.
 
 /// <summary>Where a stage's data stands.</summary>
 [ProtoContract]
@@ -35,7 +36,7 @@ public sealed record WireThought
     [ProtoMember(1, IsPacked = true)] public int[] Tokens { get; init; } = [];
     [ProtoMember(2, IsPacked = true)] public float[] LogProbabilities { get; init; } = [];
     [ProtoMember(3)] public bool Clipped { get; init; }
-    [ProtoMember(4)] public double PredictedEvidence { get; init; }
+    [ProtoMember(4, IsRequired = true)] public double PredictedEvidence { get; init; }
 }
 
 /// <summary>The G thoughts of one position; <see cref="TeacherEvidence"/> (S_ema, nats) is set once the group is scored.</summary>
@@ -44,7 +45,7 @@ public sealed record WireGroup
 {
     [ProtoMember(1, IsRequired = true)] public WirePosition Position { get; init; } = new();
     [ProtoMember(2)] public WireThought[] Thoughts { get; init; } = [];
-    [ProtoMember(3)] public double TeacherEvidence { get; init; }
+    [ProtoMember(3, IsRequired = true)] public double TeacherEvidence { get; init; }
     [ProtoMember(4)] public string ThoughtsSha256 { get; init; } = "";
 }
 
@@ -115,7 +116,7 @@ public sealed record AcceptedGroup
     [ProtoMember(3, IsPacked = true)] public double[] PredictedEvidence { get; init; } = [];
 
     /// <summary>S_ema, in nats.</summary>
-    [ProtoMember(4)] public double TeacherEvidence { get; init; }
+    [ProtoMember(4, IsRequired = true)] public double TeacherEvidence { get; init; }
 
     /// <summary>S_pred - S_ema of each thought (eq. 5), in nats.</summary>
     [ProtoMember(5, IsPacked = true)] public double[] Rewards { get; init; } = [];

@@ -86,8 +86,8 @@ public sealed record StepLearned : IEngineReply
     [ProtoMember(3)] public double Seconds { get; init; }
     [ProtoMember(4)] public long Step { get; init; }
     [ProtoMember(5)] public long PolicyVersion { get; init; }
-    [ProtoMember(6)] public double Loss { get; init; }
-    [ProtoMember(7)] public double GradNorm { get; init; }
+    [ProtoMember(6, IsRequired = true)] public double Loss { get; init; }
+    [ProtoMember(7, IsRequired = true)] public double GradNorm { get; init; }
     [ProtoMember(8)] public string ParametersSha256 { get; init; } = "";
     [ProtoMember(9)] public Dictionary<string, double> Metrics { get; init; } = [];
 

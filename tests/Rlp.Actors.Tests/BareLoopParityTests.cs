@@ -1,0 +1,85 @@
+using System.Globalization;
+using Rlp.Protocol.Events;
+using Rlp.Protocol.Payloads;
+using Rlp.Protocol.Replies;
+using Rlp.Protocol.Runs;
+using Rlp.Training;
+using Rlp.Training.Engines;
+using Rlp.Training.Engines.Torch;
+using Rlp.Training.Recipes;
+
+namespace Rlp.Actors.Tests;
+
+/// <summary>
+/// The engines of libtorch give the same bits through the bare loop (the calling thread, no messages, no journal) and through the actor
+/// system (five threads, every message through its bytes, stages that start from checkpoint folders, lanes that finish in any order).
+/// </summary>
+public sealed class BareLoopParityTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task The_actor_system_and_the_bare_loop_give_the_same_bits()
+    {
+        var recipe = Recipes.Arithmetic();
+        var (steps, evaluations) = Bare(recipe, folder.Sub("bare"));
+        var (otherSteps, otherEvaluations) = Bare(Recipes.Arithmetic(seed: 2), folder.Sub("other"));
+
+        await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Sub("actors"), new TorchEngineFactory()));
+        var progress = await node.RunAsync("r", recipe);
+        Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>(progress[^1]).Status);
+        var events = node.Journal.Events("r");
+        var applied = events.OfType<StepApplied>().ToArray();
+
+        Assert.Equal(4 + 3 + 3 + 5, steps.Count);
+        Assert.Equal(steps, applied.Select(Line));
+        Assert.Equal(evaluations, events.OfType<StageEvaluated>().Select(e => Line(e.Stage, e.Step, e.Result)));
+        // Each figure depends on the seed: what is compared above could differ.
+        foreach (var (step, other) in steps.Zip(otherSteps))
+            Assert.DoesNotContain(step.Split(' ').Skip(2).Except(["-"]), figure => other.Split(' ').Contains(figure));
+        Assert.NotEqual(evaluations, otherEvaluations);
+        Assert.All(applied.Where(a => a.Stage == "rlp"), a => Assert.NotEqual(0, a.RewardMean));
+    }
+
+    /// <summary>Each stage's steps, and the evaluations in the order in which the run makes them.</summary>
+    private static (List<string> Steps, List<string> Evaluations) Bare(Recipe recipe, string runFolder)
+    {
+        var (steps, evaluations) = (new List<string>(), new List<string>());
+        var (final, compared) = (new Dictionary<string, CheckpointReference>(), new Dictionary<string, string>());
+        foreach (var stage in recipe.Stages)
+        {
+            var context = new StageContext("r", recipe, stage, runFolder, Threads: 1, new NodeWeights());
+            using var loop = new BareLoop(new TorchEngineFactory(), context, stage.From is null ? null : final[stage.From]);
+            for (var i = 1; i <= stage.Steps; i++)
+            {
+                steps.Add(Line(stage, loop.Next()));
+                if (stage.EvaluateEvery > 0 && i % stage.EvaluateEvery == 0)
+                    evaluations.Add(Line(stage.Id, i, loop.Evaluate(recipe.Compare!.ProblemsWhileTraining)));
+            }
+            final[stage.Id] = loop.Save();
+            var row = stage.Id == "pretrain" ? "base" : stage.Id;
+            compared[row] = Line(row, stage.Steps, loop.Evaluate(recipe.Compare!.Problems));
+        }
+        return (steps, [.. evaluations, .. ((string[])["base", "cpt", "cpt_thoughts", "rlp"]).Select(row => compared[row])]);
+    }
+
+    private static string Line(StageSettings stage, BareStep step)
+    {
+        var rlp = stage.Rlp is not null;
+        return string.Create(CultureInfo.InvariantCulture, $"{stage.Id} {step.Applied.Step} {step.Applied.Loss:R} {step.Applied.GradNorm:R} ")
+            + (rlp ? step.Groups.SelectMany(g => g.Rewards()).Average().ToString("R", CultureInfo.InvariantCulture) : "-")
+            + $" {step.Applied.ParametersSha256} "
+            + (rlp ? ThoughtDigest.OfStep(step.Groups.Select(g => (g.Sampled.Position.Group, g.Sampled.ThoughtsSha256()))) : "-");
+    }
+
+    private static string Line(StepApplied a) => string.Create(
+        CultureInfo.InvariantCulture, $"{a.Stage} {a.Step} {a.Loss:R} {a.GradNorm:R} {a.RewardMean?.ToString("R", CultureInfo.InvariantCulture) ?? "-"} {a.ParametersSha256} {a.ThoughtsSha256 ?? "-"}");
+
+    private static string Line(string name, long step, EvaluationResult r) => string.Create(
+        CultureInfo.InvariantCulture, $"{name} {step} {r.ThinkAccuracy:R} {r.NothinkAccuracy:R} {r.PredictedEvidence:R} {r.NothinkEvidence:R} {r.ThoughtLength:R}");
+
+    private static string Line(string name, long step, WireEvaluation r) => string.Create(
+        CultureInfo.InvariantCulture, $"{name} {step} {r.ThinkAccuracy:R} {r.NothinkAccuracy:R} {r.PredictedEvidence:R} {r.NothinkEvidence:R} {r.ThoughtLength:R}");
+}

@@ -1,0 +1,118 @@
+using CsCheck;
+using Rlp.Protocol.Events;
+using Rlp.Protocol.Runs;
+
+namespace Rlp.Protocol.Tests;
+
+/// <summary>Whatever happens to a run and to its deliveries, its journal tells the story of a run to which nothing happened.</summary>
+public sealed class RunModelTests
+{
+    private static readonly List<string> Expected = SimulatedRun.Expected(SimulatedRun.Plan);
+
+    /// <summary>Choices from a list of bytes, uneventful ones after its end.</summary>
+    private static Func<int, int> From(byte[] bytes)
+    {
+        var next = 0;
+        return below => next < bytes.Length ? bytes[next++] % below : 0;
+    }
+
+    [Fact]
+    public void A_run_to_which_nothing_happens_is_the_plain_loop_over_its_stages()
+    {
+        var run = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+        run.Run();
+        AssertWhole(run);
+    }
+
+    [Fact]
+    public void Crashes_stops_lost_engines_damaged_checkpoints_and_unruly_deliveries_leave_no_trace_in_the_series() =>
+        Gen.Byte.Array[0, 900].Sample(
+            bytes =>
+            {
+                var run = new SimulatedRun(SimulatedRun.Plan, From(bytes));
+                run.Run();
+                AssertWhole(run);
+            },
+            iter: 300);
+
+    [Fact]
+    public void A_crash_before_or_after_any_turn_leaves_no_trace_in_the_series()
+    {
+        var whole = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+        whole.Run();
+        for (var turn = 1; turn <= whole.Turns; turn++)
+        {
+            var run = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+            run.Run(r => r.Turns == turn);
+            run.Crash();
+            run.Run();
+            AssertWhole(run);
+        }
+    }
+
+    [Theory]
+    [InlineData("policy", "thoughts_sha256")]
+    [InlineData("teacher", "reward_mean")]
+    [InlineData("data", "cursor")]
+    public void A_replay_on_a_faulty_machine_is_found_out_at_its_first_step_and_ends_the_run(string fault, string what)
+    {
+        var whole = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+        whole.Run();
+        for (var turn = 1; turn <= whole.Turns; turn++)
+        {
+            var run = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+            run.Run(r => r.Turns == turn);
+            if (run.State.Stage is not { Completed: false, Plan.Id: "rlp" } stage)
+                continue;
+            var checkpoint = run.State.Checkpoints.FindLast(c => c.Stage == "rlp")?.Step ?? 0;
+            if (checkpoint == 0 || checkpoint == stage.Applied)
+                continue; // no step is replayed from other weights
+            if (fault == "policy")
+                run.Damage("rlp", weights => (HashEngines.Hash(weights.Policy), weights.Teacher));
+            if (fault == "teacher")
+                run.Damage("rlp", weights => (weights.Policy, HashEngines.Hash(weights.Teacher)));
+            if (fault == "data")
+                run.Loading = data => data with { To = data.To with { Offset = 1 } };
+            var before = run.Series();
+            run.Crash();
+            run.Run();
+
+            var diverged = Assert.Single(run.Journal.OfType<ReplayDiverged>());
+            Assert.Equal((what, checkpoint + 1), (diverged.What, diverged.Step));
+            Assert.Equal(RunStatus.Failed, run.State.Status);
+            Assert.Contains($"step {diverged.Step} of stage 'rlp'", run.State.FailureMessage);
+            Assert.Equal(before, run.Series());
+        }
+    }
+
+    [Fact]
+    public void A_group_that_a_second_sampling_does_not_reproduce_is_found_out_before_the_step_is_learned()
+    {
+        // The lanes of step 3 are journaled, then the process dies before it learns; the machine that goes on samples other thoughts.
+        var run = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+        var other = false;
+        run.Sending = result => other && result.Lane == 1 ? result with { Groups = [.. result.Groups.Select(g => g with { ThoughtsSha256 = "other" })] } : result;
+        run.Run(r => r.Journal.OfType<GroupsAccepted>().Count(a => a.Step == 3) == 3);
+        run.Crash();
+        other = true;
+        run.Run();
+
+        Assert.Equal("thoughts_sha256 of group 1", Assert.Single(run.Journal.OfType<ReplayDiverged>()).What);
+        Assert.Equal(RunStatus.Failed, run.State.Status);
+        Assert.DoesNotContain(run.Journal.OfType<StepApplied>(), a => a is { Stage: "rlp", Step: 3 });
+    }
+
+    private static void AssertWhole(SimulatedRun run)
+    {
+        Assert.Equal(RunStatus.Completed, run.State.Status);
+        Assert.Equal(Expected, run.Series());
+        var planned = run.Journal.OfType<StepPlanned>().ToArray();
+        Assert.Equal(run.Journal.OfType<StepApplied>().Select(a => (a.Stage, a.Step)), planned.Select(p => (p.Stage, p.Step)));
+        Assert.All(planned, p => Assert.Equal(p.Step - 1, p.PolicyVersion));
+        Assert.Equal(planned.SelectMany(p => p.Lanes.SelectMany(l => l.Groups.Select(g => (p.Step, g)))).Order(),
+            run.Journal.OfType<GroupsAccepted>().SelectMany(a => a.Groups.Select(g => (a.Step, g.Group))).Order());
+        Assert.All(planned.Where(p => p.Stage == "rlp"), p => Assert.Equal(Enumerable.Range(0, HashEngines.BatchSize), p.Lanes.SelectMany(l => l.Groups)));
+        Assert.Equal(["pretrain", "cpt", "rlp"], run.Journal.OfType<StageCompleted>().Select(c => c.Stage));
+        Assert.IsType<RunCompleted>(run.Journal[^1]);
+    }
+}
