@@ -3,7 +3,9 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Rlp.Corpora;
+using Rlp.Training.Checkpoints;
 using Rlp.Training.Engines;
+using Rlp.Training.Recipes;
 
 namespace Rlp.Actors.Tests;
 
@@ -21,6 +23,11 @@ internal sealed class FakeEngines : IEngineFactory
 
     /// <summary>False leaves the calls unrecorded, for long runs.</summary>
     public bool Record { get; init; } = true;
+
+    /// <summary>What a network is said to hold, in elements.</summary>
+    public long Elements { get; init; } = 1000;
+
+    public long ArenaLength(Recipe recipe) => Elements;
 
     public IDataEngine OpenData(StageContext context) => new Data(this, context);
 
@@ -89,6 +96,8 @@ internal sealed class FakeEngines : IEngineFactory
         {
             (this.fakes, this.context) = (fakes, context);
             fakes.Called($"{context.Stage.Id} open-learner", checkpoint?.Step ?? -1);
+            if (checkpoint is not null && Hash(File.ReadAllText(Path.Combine(checkpoint.Path, CheckpointFolder.Manifest))) != checkpoint.Sha256)
+                throw new CheckpointException($"checkpoint {checkpoint.Path}: another manifest than the journaled one");
             policy.Digest = checkpoint is null ? Hash($"seed {context.Recipe.Seed}") : Read(Path.Combine(checkpoint.Path, "policy"));
             PolicyVersion = checkpoint?.Stage == context.Stage.Id ? checkpoint.Step : 0;
             context.Weights.Publish(context.RunId, "policy", policy);
@@ -113,8 +122,10 @@ internal sealed class FakeEngines : IEngineFactory
             Check();
             fakes.Called($"{context.Stage.Id} seal", step);
             var manifest = $"{{\"step\":{step},\"cursor\":\"{cursor}\"}}";
-            File.WriteAllText(Path.Combine(folder, "manifest.json"), manifest);
-            var final = folder[..^".tmp".Length];
+            File.WriteAllText(Path.Combine(folder, CheckpointFolder.Manifest), manifest);
+            var final = CheckpointFolder.SealedPath(folder);
+            if (Directory.Exists(final))
+                Directory.Delete(final, recursive: true);
             Directory.Move(folder, final);
             return new CheckpointReference(context.Stage.Id, step, final, Hash(manifest));
         }

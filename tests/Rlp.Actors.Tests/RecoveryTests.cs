@@ -30,18 +30,25 @@ public sealed class RecoveryTests : IDisposable
         };
         await using var node = await TestNode.StartAsync(options);
         await node.RunAsync("whole", recipe);
-        var (all, expected) = (writes, TestNode.Series(node.Journal, "whole"));
+        var expected = TestNode.Series(node.Journal, "whole");
         Assert.Equal(9, expected.Count);
 
         foreach (var after in (bool[])[false, true])
-            for (var cut = 1; cut <= all; cut++)
+            for (var cut = 1; ; cut++)
             {
                 (cutAt, cutAfter, writes) = (cut, after, 0);
                 var runId = $"cut-{(after ? "after" : "before")}-{cut}";
                 try
                 {
-                    var first = await node.RunAsync(runId, recipe);
-                    Assert.Contains("cut off here", Assert.IsType<RunEnded>(first[^1]).Message);
+                    var first = Assert.IsType<RunEnded>((await node.RunAsync(runId, recipe))[^1]);
+                    if (writes < cut)
+                    {
+                        // How many writes there are depends on timing: a step's plan is written with the step before it where its data is there.
+                        Assert.InRange(cut, 30, 60);
+                        Assert.Equal(RunStatus.Completed, first.Status);
+                        break;
+                    }
+                    Assert.Contains("cut off here", first.Message);
                 }
                 catch (RunRefusedException e) when (cut == 1)
                 {
@@ -167,8 +174,8 @@ public sealed class RecoveryTests : IDisposable
         await node.RunAsync("r", recipe);
         cut = false;
         // A checkpoint of other weights with the right manifest: what a faulty disk or another machine amounts to.
-        var teacher = Path.Combine(folder.Path, "r", "checkpoints", "rlp", "step-4", "teacher");
-        File.Copy(Path.Combine(folder.Path, "r", "checkpoints", "rlp", "step-4", "policy"), teacher, overwrite: true);
+        var teacher = Path.Combine(folder.Path, "r", "checkpoints", "rlp", "step-00000004", "teacher");
+        File.Copy(Path.Combine(folder.Path, "r", "checkpoints", "rlp", "step-00000004", "policy"), teacher, overwrite: true);
         var progress = await node.RunAsync("r", recipe);
 
         var ended = Assert.IsType<RunEnded>(progress[^1]);
@@ -197,7 +204,7 @@ public sealed class RecoveryTests : IDisposable
         await using var node = await TestNode.StartAsync(options);
         await node.RunAsync("r", recipe);
         cut = false;
-        var newest = Path.Combine(node.Options.RunFolder("r"), "checkpoints", "rlp", "step-6");
+        var newest = Path.Combine(node.Options.RunFolder("r"), "checkpoints", "rlp", "step-00000006");
         if (damage == "missing")
             Directory.Delete(newest, recursive: true);
         else
@@ -219,7 +226,7 @@ public sealed class RecoveryTests : IDisposable
             OnJournal = (events, durable) =>
             {
                 if (!durable && events[0] is StageStarted { Stage: "cpt" })
-                    Directory.Delete(Path.Combine(folder.Path, "r", "checkpoints", "pretrain", "step-7"), recursive: true);
+                    Directory.Delete(Path.Combine(folder.Path, "r", "checkpoints", "pretrain", "step-00000007"), recursive: true);
             },
         };
         await using var node = await TestNode.StartAsync(options);

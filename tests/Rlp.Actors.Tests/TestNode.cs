@@ -60,11 +60,27 @@ internal sealed class TestNode : IAsyncDisposable
     public async Task<List<IRunProgress>> RunAsync(string runId, Recipe recipe)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        var started = await Runs.StartAsync(runId, recipe, limit.Token);
         var progress = new List<IRunProgress>();
-        await foreach (var message in started.Progress.ReadAllAsync(limit.Token))
-            progress.Add(message);
-        return progress;
+        try
+        {
+            var started = await Runs.StartAsync(runId, recipe, limit.Token);
+            await foreach (var message in started.Progress.ReadAllAsync(limit.Token))
+                progress.Add(message);
+            return progress;
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException(await StandingAsync(runId, progress));
+        }
+    }
+
+    /// <summary>Where a run stands that should have ended: what a failed test needs to be understood.</summary>
+    private async Task<string> StandingAsync(string runId, List<IRunProgress> progress)
+    {
+        var workers = await Task.WhenAll(Enum.GetValues<Role>().Select(role => Runs.WorkerAsync(role)));
+        var log = File.Exists(Options.LogFile) ? File.ReadAllLines(Options.LogFile).TakeLast(20) : [];
+        return $"{await Runs.ReportAsync(runId)}\n{string.Join("\n", workers.AsEnumerable())}\nlast events:\n{string.Join("\n", Journal.Events(runId).TakeLast(3))}"
+            + $"\nlast progress:\n{string.Join("\n", progress.TakeLast(3))}\n{Options.LogFile}:\n{string.Join("\n", log)}";
     }
 
     /// <summary>With this setting the actor system ends without leaving the cluster and without handing over its entities.</summary>
