@@ -60,10 +60,16 @@ internal sealed class TestNode : IAsyncDisposable
     public async Task<List<IRunProgress>> RunAsync(string runId, Recipe recipe)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        return await EndAsync(runId, await Runs.StartAsync(runId, recipe, limit.Token));
+    }
+
+    /// <summary>The rest of a started run's progress.</summary>
+    public async Task<List<IRunProgress>> EndAsync(string runId, StartedRun started)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         var progress = new List<IRunProgress>();
         try
         {
-            var started = await Runs.StartAsync(runId, recipe, limit.Token);
             await foreach (var message in started.Progress.ReadAllAsync(limit.Token))
                 progress.Add(message);
             return progress;
@@ -71,6 +77,26 @@ internal sealed class TestNode : IAsyncDisposable
         catch (OperationCanceledException)
         {
             throw new TimeoutException(await StandingAsync(runId, progress));
+        }
+    }
+
+    /// <summary>The next notice that contains the text; the progress before it is passed over.</summary>
+    public static async Task<string> NoticeAsync(StartedRun started, string text)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await foreach (var message in started.Progress.ReadAllAsync(limit.Token))
+            if (message is RunNotice notice && notice.Message.Contains(text))
+                return notice.Message;
+        throw new InvalidOperationException($"the run ended without a notice that contains '{text}'");
+    }
+
+    /// <summary>Waits for something that other threads bring about.</summary>
+    public static async Task EventuallyAsync(Func<Task<bool>> condition, string what)
+    {
+        for (var waited = 0; !await condition(); waited += 20)
+        {
+            Assert.True(waited < 30_000, $"did not come about: {what}");
+            await Task.Delay(20);
         }
     }
 

@@ -569,7 +569,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         execution = decision.Execution;
         busy = null;
-        failures.Clear();
+        if (!decision.Replayed) // replaying up to the step that fails is no progress: it would be tried for ever
+            failures.Clear();
         if (state.Status == RunStatus.Running)
         {
             Publish(new StepProgress
