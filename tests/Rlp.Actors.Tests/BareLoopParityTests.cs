@@ -43,6 +43,21 @@ public sealed class BareLoopParityTests : IDisposable
         Assert.All(applied.Where(a => a.Stage == "rlp"), a => Assert.NotEqual(0, a.RewardMean));
     }
 
+    [Fact]
+    public void The_run_plans_the_lanes_that_the_bare_loop_executes()
+    {
+        for (var groups = 1; groups <= 9; groups++)
+            for (var lanes = 1; lanes <= 6; lanes++)
+            {
+                var plan = new RunPlan { Stages = [new StagePlan { Id = "rlp", Rlp = true, Lanes = lanes, Steps = 1 }] };
+                var state = RunState.Empty.Apply(new RunCreated { Plan = plan }).Apply(new StageStarted { Stage = "rlp" });
+                var data = new DataLoaded { Positions = [.. Enumerable.Range(0, groups).Select(g => new WirePosition { Group = g })] };
+                var execution = Execution.Nothing with { Stage = "rlp", Open = [.. Enum.GetValues<Role>()], Data = [data] };
+                var planned = (StepPlanned)((RunAction.Journal)RunDecisions.Next(state, execution)).Events[0];
+                Assert.Equal(LaneSlices.Of(groups, lanes).Select(slice => Enumerable.Range(0, groups).Take(slice)), planned.Lanes.Select(l => l.Groups));
+            }
+    }
+
     /// <summary>Each stage's steps, and the evaluations in the order in which the run makes them.</summary>
     private static (List<string> Steps, List<string> Evaluations) Bare(Recipe recipe, string runFolder)
     {

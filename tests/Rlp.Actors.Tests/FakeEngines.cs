@@ -3,7 +3,9 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Rlp.Corpora;
+using Rlp.Training.Checkpoints;
 using Rlp.Training.Engines;
+using Rlp.Training.Recipes;
 
 namespace Rlp.Actors.Tests;
 
@@ -13,14 +15,19 @@ namespace Rlp.Actors.Tests;
 /// </summary>
 internal sealed class FakeEngines : IEngineFactory
 {
-    private readonly ConcurrentQueue<int> threads = new();
+    private int open;
 
     public Action<string, long> OnCall { get; init; } = (_, _) => { };
 
     public ConcurrentQueue<string> Calls { get; } = new();
 
-    /// <summary>False leaves the calls unrecorded, for long runs.</summary>
-    public bool Record { get; init; } = true;
+    /// <summary>Engines that were opened and not disposed.</summary>
+    public int OpenEngines => Volatile.Read(ref open);
+
+    /// <summary>What a network is said to hold, in elements.</summary>
+    public long Elements { get; init; } = 1000;
+
+    public long ArenaLength(Recipe recipe) => Elements;
 
     public IDataEngine OpenData(StageContext context) => new Data(this, context);
 
@@ -34,9 +41,7 @@ internal sealed class FakeEngines : IEngineFactory
 
     private void Called(string what, long step)
     {
-        threads.Enqueue(Environment.CurrentManagedThreadId);
-        if (Record)
-            Calls.Enqueue($"{what} {step}");
+        Calls.Enqueue($"{what} {step}");
         OnCall(what, step);
     }
 
@@ -50,13 +55,25 @@ internal sealed class FakeEngines : IEngineFactory
     {
         private readonly int thread = Environment.CurrentManagedThreadId;
 
+        protected OneThread(FakeEngines fakes)
+        {
+            Fakes = fakes;
+            Interlocked.Increment(ref fakes.open);
+        }
+
+        protected FakeEngines Fakes { get; }
+
         protected void Check()
         {
             if (thread != Environment.CurrentManagedThreadId)
                 throw new InvalidOperationException($"{GetType().Name} was opened on thread {thread} and is used on {Environment.CurrentManagedThreadId}");
         }
 
-        public virtual void Dispose() => Check();
+        public virtual void Dispose()
+        {
+            Check();
+            Interlocked.Decrement(ref Fakes.open);
+        }
     }
 
     private sealed class Weights
@@ -64,12 +81,12 @@ internal sealed class FakeEngines : IEngineFactory
         public string Digest { get; set; } = "";
     }
 
-    private sealed class Data(FakeEngines fakes, StageContext context) : OneThread, IDataEngine
+    private sealed class Data(FakeEngines fakes, StageContext context) : OneThread(fakes), IDataEngine
     {
         public StepData Load(DataCursor from)
         {
             Check();
-            fakes.Called($"{context.Stage.Id} data", from.Document);
+            Fakes.Called($"{context.Stage.Id} data", from.Document);
             var size = context.Stage.BatchSize;
             var to = new DataCursor(from.Document + size, 0);
             int[] Tokens(int i) => [.. Enumerable.Range(0, 3).Select(t => (int)((from.Document + i) * 7 + t) % 10)];
@@ -81,14 +98,15 @@ internal sealed class FakeEngines : IEngineFactory
 
     private sealed class Learner : OneThread, ILearnerEngine
     {
-        private readonly FakeEngines fakes;
         private readonly StageContext context;
         private readonly Weights policy = new();
 
-        public Learner(FakeEngines fakes, StageContext context, CheckpointReference? checkpoint)
+        public Learner(FakeEngines fakes, StageContext context, CheckpointReference? checkpoint) : base(fakes)
         {
-            (this.fakes, this.context) = (fakes, context);
-            fakes.Called($"{context.Stage.Id} open-learner", checkpoint?.Step ?? -1);
+            this.context = context;
+            Fakes.Called($"{context.Stage.Id} open-learner", checkpoint?.Step ?? -1);
+            if (checkpoint is not null && Hash(File.ReadAllText(Path.Combine(checkpoint.Path, CheckpointFolder.Manifest))) != checkpoint.Sha256)
+                throw new CheckpointException($"checkpoint {checkpoint.Path}: another manifest than the journaled one");
             policy.Digest = checkpoint is null ? Hash($"seed {context.Recipe.Seed}") : Read(Path.Combine(checkpoint.Path, "policy"));
             PolicyVersion = checkpoint?.Stage == context.Stage.Id ? checkpoint.Step : 0;
             context.Weights.Publish(context.RunId, "policy", policy);
@@ -104,17 +122,19 @@ internal sealed class FakeEngines : IEngineFactory
         public void WriteCheckpoint(string folder)
         {
             Check();
-            fakes.Called($"{context.Stage.Id} write", PolicyVersion);
+            Fakes.Called($"{context.Stage.Id} write", PolicyVersion);
             Write(Path.Combine(folder, "policy"), policy.Digest);
         }
 
         public CheckpointReference SealCheckpoint(string folder, long step, DataCursor cursor)
         {
             Check();
-            fakes.Called($"{context.Stage.Id} seal", step);
+            Fakes.Called($"{context.Stage.Id} seal", step);
             var manifest = $"{{\"step\":{step},\"cursor\":\"{cursor}\"}}";
-            File.WriteAllText(Path.Combine(folder, "manifest.json"), manifest);
-            var final = folder[..^".tmp".Length];
+            File.WriteAllText(Path.Combine(folder, CheckpointFolder.Manifest), manifest);
+            var final = CheckpointFolder.SealedPath(folder);
+            if (Directory.Exists(final))
+                Directory.Delete(final, recursive: true);
             Directory.Move(folder, final);
             return new CheckpointReference(context.Stage.Id, step, final, Hash(manifest));
         }
@@ -128,7 +148,7 @@ internal sealed class FakeEngines : IEngineFactory
         private AppliedStep Apply(long step, string input)
         {
             Check();
-            fakes.Called($"{context.Stage.Id} learn", step);
+            Fakes.Called($"{context.Stage.Id} learn", step);
             policy.Digest = Hash($"{policy.Digest} {step} {input}");
             PolicyVersion++;
             return new AppliedStep(step, PolicyVersion, Number(policy.Digest), 1 + Number(Hash(policy.Digest)), policy.Digest, new Dictionary<string, double> { ["loss"] = Number(policy.Digest) });
@@ -137,13 +157,12 @@ internal sealed class FakeEngines : IEngineFactory
 
     private sealed class Teacher : OneThread, ITeacherEngine
     {
-        private readonly FakeEngines fakes;
         private readonly StageContext context;
         private readonly Weights teacher = new();
 
-        public Teacher(FakeEngines fakes, StageContext context, CheckpointReference? checkpoint)
+        public Teacher(FakeEngines fakes, StageContext context, CheckpointReference? checkpoint) : base(fakes)
         {
-            (this.fakes, this.context) = (fakes, context);
+            this.context = context;
             teacher.Digest = checkpoint?.Stage == context.Stage.Id
                 ? Read(Path.Combine(checkpoint.Path, "teacher"))
                 : context.Weights.Get<Weights>(context.RunId, "policy").Digest;
@@ -153,7 +172,7 @@ internal sealed class FakeEngines : IEngineFactory
         public void Update()
         {
             Check();
-            fakes.Called($"{context.Stage.Id} ema", 0);
+            Fakes.Called($"{context.Stage.Id} ema", 0);
             teacher.Digest = Hash($"{teacher.Digest} {context.Weights.Get<Weights>(context.RunId, "policy").Digest}");
         }
 
@@ -170,12 +189,12 @@ internal sealed class FakeEngines : IEngineFactory
         }
     }
 
-    private sealed class Rollout(FakeEngines fakes, StageContext context) : OneThread, IRolloutEngine
+    private sealed class Rollout(FakeEngines fakes, StageContext context) : OneThread(fakes), IRolloutEngine
     {
         public IReadOnlyList<SampledGroup> Sample(long step, IReadOnlyList<GroupPosition> positions)
         {
             Check();
-            fakes.Called($"{context.Stage.Id} sample", step);
+            Fakes.Called($"{context.Stage.Id} sample", step);
             var policy = context.Weights.Get<Weights>(context.RunId, "policy").Digest;
             return [.. positions.Select(p => new SampledGroup(p, [.. Enumerable.Range(0, context.Stage.Rlp!.GroupSize).Select(m => Thought(policy, step, p, m))]))];
         }
@@ -183,7 +202,7 @@ internal sealed class FakeEngines : IEngineFactory
         public EvaluationResult Evaluate(int problems)
         {
             Check();
-            fakes.Called($"{context.Stage.Id} evaluate", problems);
+            Fakes.Called($"{context.Stage.Id} evaluate", problems);
             var policy = context.Weights.Get<Weights>(context.RunId, "policy").Digest;
             return new EvaluationResult(Number(policy), 0.01, Number(Hash(policy)), 0.02, -0.5, -1.5, 4, [new EvaluationSample("1+2=", "3", "3", "3", -0.1, -2)]);
         }
@@ -196,12 +215,12 @@ internal sealed class FakeEngines : IEngineFactory
         }
     }
 
-    private sealed class Reward(FakeEngines fakes, StageContext context) : OneThread, IRewardEngine
+    private sealed class Reward(FakeEngines fakes, StageContext context) : OneThread(fakes), IRewardEngine
     {
         public double[] Score(IReadOnlyList<GroupPosition> positions)
         {
             Check();
-            fakes.Called($"{context.Stage.Id} score", 0);
+            Fakes.Called($"{context.Stage.Id} score", 0);
             var teacher = context.Weights.Get<Weights>(context.RunId, "teacher").Digest;
             return [.. positions.Select(p => -1 - Number(Hash($"{teacher} {p.Group}")))];
         }

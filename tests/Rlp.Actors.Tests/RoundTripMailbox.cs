@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Akka.Actor;
 using Akka.Configuration;
 using Akka.Dispatch;
@@ -18,14 +20,21 @@ public sealed class RoundTripMailbox(Settings settings, Config config) : Mailbox
         akka.actor.mailbox.unbounded-deque-based.mailbox-type = "{{typeof(RoundTripMailbox).AssemblyQualifiedName}}"
         """;
 
-    public override IMessageQueue Create(IActorRef owner, ActorSystem system) => new RoundTripQueue();
+    private static readonly ConditionalWeakTable<ActorSystem, ConcurrentDictionary<(string Receiver, Type Message), int>> Seen = [];
 
-    private sealed class RoundTripQueue : UnboundedDequeMessageQueue, IMessageQueue
+    /// <summary>The paths of a system's actors with the types of the messages that went through their bytes on the way to them.</summary>
+    public static ICollection<(string Receiver, Type Message)> SeenBy(ActorSystem system) => Seen.GetOrCreateValue(system).Keys;
+
+    public override IMessageQueue Create(IActorRef owner, ActorSystem system) => new RoundTripQueue(Seen.GetOrCreateValue(system));
+
+    private sealed class RoundTripQueue(ConcurrentDictionary<(string Receiver, Type Message), int> seen) : UnboundedDequeMessageQueue, IMessageQueue
     {
-        void IMessageQueue.Enqueue(IActorRef receiver, Envelope envelope) => Enqueue(
-            receiver,
-            envelope.Message is IRlpMessage message
-                ? new Envelope(MessageRegistry.Deserialize(MessageRegistry.ManifestOf(message.GetType()), MessageRegistry.Serialize(message)), envelope.Sender)
-                : envelope);
+        void IMessageQueue.Enqueue(IActorRef receiver, Envelope envelope) => Enqueue(receiver, envelope.Message is IRlpMessage message ? Copy(receiver, message, envelope.Sender) : envelope);
+
+        private Envelope Copy(IActorRef receiver, IRlpMessage message, IActorRef sender)
+        {
+            seen.TryAdd((receiver.Path.ToStringWithoutAddress(), message.GetType()), 0);
+            return new Envelope(MessageRegistry.Deserialize(MessageRegistry.ManifestOf(message.GetType()), MessageRegistry.Serialize(message)), sender);
+        }
     }
 }

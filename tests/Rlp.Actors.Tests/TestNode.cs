@@ -60,11 +60,53 @@ internal sealed class TestNode : IAsyncDisposable
     public async Task<List<IRunProgress>> RunAsync(string runId, Recipe recipe)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        var started = await Runs.StartAsync(runId, recipe, limit.Token);
+        return await EndAsync(runId, await Runs.StartAsync(runId, recipe, limit.Token));
+    }
+
+    /// <summary>The rest of a started run's progress.</summary>
+    public async Task<List<IRunProgress>> EndAsync(string runId, StartedRun started)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         var progress = new List<IRunProgress>();
+        try
+        {
+            await foreach (var message in started.Progress.ReadAllAsync(limit.Token))
+                progress.Add(message);
+            return progress;
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException(await StandingAsync(runId, progress));
+        }
+    }
+
+    /// <summary>The next notice that contains the text; the progress before it is passed over.</summary>
+    public static async Task<string> NoticeAsync(StartedRun started, string text)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         await foreach (var message in started.Progress.ReadAllAsync(limit.Token))
-            progress.Add(message);
-        return progress;
+            if (message is RunNotice notice && notice.Message.Contains(text))
+                return notice.Message;
+        throw new InvalidOperationException($"the run ended without a notice that contains '{text}'");
+    }
+
+    /// <summary>Waits for something that other threads bring about.</summary>
+    public static async Task EventuallyAsync(Func<Task<bool>> condition, string what)
+    {
+        for (var waited = 0; !await condition(); waited += 20)
+        {
+            Assert.True(waited < 30_000, $"did not come about: {what}");
+            await Task.Delay(20);
+        }
+    }
+
+    /// <summary>Where a run stands that should have ended: what a failed test needs to be understood.</summary>
+    private async Task<string> StandingAsync(string runId, List<IRunProgress> progress)
+    {
+        var workers = await Task.WhenAll(Enum.GetValues<Role>().Select(role => Runs.WorkerAsync(role)));
+        var log = File.Exists(Options.LogFile) ? File.ReadAllLines(Options.LogFile).TakeLast(20) : [];
+        return $"{await Runs.ReportAsync(runId)}\n{string.Join("\n", workers.AsEnumerable())}\nlast events:\n{string.Join("\n", Journal.Events(runId).TakeLast(3))}"
+            + $"\nlast progress:\n{string.Join("\n", progress.TakeLast(3))}\n{Options.LogFile}:\n{string.Join("\n", log)}";
     }
 
     /// <summary>With this setting the actor system ends without leaving the cluster and without handing over its entities.</summary>

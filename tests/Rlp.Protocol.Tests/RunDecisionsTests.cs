@@ -32,10 +32,12 @@ public sealed class RunDecisionsTests
     public void A_stop_commits_a_checkpoint_and_then_pauses()
     {
         var (state, execution) = AfterStep("rlp", 5);
-        execution = execution with { Stopping = true };
+        execution = execution with { StopReason = "why" };
         Assert.Equal(5, Next<RunAction.CommitCheckpoint>(state, execution).Step);
         state = state.Apply(new CheckpointCommitted { Stage = "rlp", Step = 5, Path = "p" });
-        state = state.Apply(Journaled<RunPaused>(state, execution));
+        var paused = Journaled<RunPaused>(state, execution);
+        Assert.Equal("why", paused.Reason);
+        state = state.Apply(paused);
         Assert.Equal(RunStatus.Paused, state.Status);
         Next<RunAction.Wait>(state, execution);
     }
@@ -44,7 +46,7 @@ public sealed class RunDecisionsTests
     public void A_stop_during_a_step_that_is_learned_ends_the_step_first()
     {
         var (state, execution) = Halted((s, e) => e is { Stage: "rlp", Learned.Step: 3 });
-        execution = execution with { Stopping = true };
+        execution = execution with { StopReason = "why" };
         Next<RunAction.UpdateTeacher>(state, execution);
         Next<RunAction.FinishStep>(state, execution with { TeacherUpdated = true });
     }
@@ -54,7 +56,7 @@ public sealed class RunDecisionsTests
     {
         var (state, execution) = Halted((s, e) => e is { Stage: "rlp", EngineStep: 2 } && e.Lanes.Count == 3);
         state = state with { Checkpoints = [] };
-        Assert.Equal(2, Next<RunAction.CommitCheckpoint>(state, execution with { Stopping = true }).Step);
+        Assert.Equal(2, Next<RunAction.CommitCheckpoint>(state, execution with { StopReason = "why" }).Step);
     }
 
     [Theory]
@@ -78,7 +80,7 @@ public sealed class RunDecisionsTests
             "no engines" => Execution.Nothing,
             _ => execution,
         };
-        Journaled<RunPaused>(state, execution with { Stopping = true });
+        Journaled<RunPaused>(state, execution with { StopReason = "why" });
     }
 
     // ---- checkpoints and evaluations ----
@@ -196,7 +198,7 @@ public sealed class RunDecisionsTests
         var (state, execution) = Halted((s, e) => s.Stage is { Plan.Id: "rlp", Open.Step: 3 });
         Assert.Equal(state.Stage!.Open!.CursorTo, RunDecisions.Prefetch(state, execution));
         Assert.Null(RunDecisions.Prefetch(state, execution with { Data = execution.Data.Add(new DataLoaded { From = state.Stage.Open.CursorTo }) }));
-        Assert.Null(RunDecisions.Prefetch(state, execution with { Stopping = true }));
+        Assert.Null(RunDecisions.Prefetch(state, execution with { StopReason = "why" }));
         Assert.Null(RunDecisions.Prefetch(state, execution with { Open = execution.Open.Remove(Role.Data) }));
         (state, execution) = Halted((s, e) => s.Stage is { Plan.Id: "rlp", Open.Step: 7 });
         Assert.Null(RunDecisions.Prefetch(state, execution)); // the last step

@@ -99,7 +99,7 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
                     Crash();
                     break;
                 case 2:
-                    execution = execution with { Stopping = true };
+                    execution = execution with { StopReason = "why" };
                     break;
                 case 3:
                     LoseEngine((Role)choose(5));

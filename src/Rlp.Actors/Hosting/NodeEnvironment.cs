@@ -17,6 +17,7 @@ public static class NodeEnvironment
             ["rlp"] = Version(typeof(NodeEnvironment).Assembly),
             ["dotnet"] = Environment.Version.ToString(),
             ["akka"] = Version(typeof(ActorSystem).Assembly),
+            ["torchsharp"] = Version(typeof(TorchSharp.torch).Assembly),
         },
     };
 

@@ -33,34 +33,26 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
         if (runId.Length is 0 or > 128 || !runId.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') || runId.StartsWith('.'))
             throw new RunRefusedException(FailureKind.Configuration, $"'{runId}' is no run id: use up to 128 letters, digits, '-', '_' and '.', not beginning with '.'");
         var progress = Channel.CreateUnbounded<IRunProgress>(new UnboundedChannelOptions { SingleReader = true });
+        var accepted = new TaskCompletionSource<RunAccepted>(TaskCreationOptions.RunContinuationsAsynchronously);
         var region = Runs();
-        var listener = system.ActorOf(Props.Create(() => new ProgressListener(runId, region, progress.Writer)));
+        var start = new StartRun
+        {
+            RunId = runId,
+            RecipeJson = recipe.ToJson(),
+            RecipeSha256 = recipe.Digest,
+            Seed = recipe.Seed,
+            Plan = RunPlans.Of(recipe),
+            Environment = NodeEnvironment.Describe(options),
+        };
+        var listener = system.ActorOf(Props.Create(() => new ProgressListener(start, region, accepted, progress.Writer)));
         try
         {
-            var answer = await AskRun<StartRun>(
-                new StartRun
-                {
-                    RunId = runId,
-                    RecipeJson = recipe.ToJson(),
-                    RecipeSha256 = recipe.Digest,
-                    Seed = recipe.Seed,
-                    Plan = RunPlans.Of(recipe),
-                    Environment = NodeEnvironment.Describe(options),
-                },
-                cancellation);
-            if (answer is not RunAccepted accepted)
-                throw new RunRefusedException(FailureKind.Infrastructure, $"unexpected answer {answer.GetType().Name}");
-            if (accepted.AlreadyComplete)
-            {
-                system.Stop(listener);
-                progress.Writer.TryComplete();
-            }
-            return new StartedRun(accepted, progress.Reader);
+            return new StartedRun(await accepted.Task.WaitAsync(AnswerWithin, cancellation), progress.Reader);
         }
-        catch
+        catch (Exception e)
         {
             system.Stop(listener);
-            throw;
+            throw e is TimeoutException ? Silent(runId, e) : e;
         }
     }
 
@@ -95,23 +87,41 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
         }
         catch (AskTimeoutException e)
         {
-            throw new RunRefusedException(FailureKind.Infrastructure, $"run '{message.RunId}' does not answer: {e.Message}. {options.LogFile} may say why");
+            throw Silent(message.RunId, e);
         }
     }
 
-    /// <summary>Puts a run's progress into a channel. The run entity's own end ends the channel too, in case nothing else did.</summary>
+    private RunRefusedException Silent(string runId, Exception e) =>
+        new(FailureKind.Infrastructure, $"run '{runId}' does not answer: {e.Message}. {options.LogFile} may say why");
+
+    /// <summary>
+    /// Starts a run and puts its progress into a channel: who starts a run is told of its progress from the first message on. The run entity's
+    /// own end ends the channel too, in case nothing else did.
+    /// </summary>
     private sealed class ProgressListener : ReceiveActor
     {
-        private readonly string runId;
+        private readonly StartRun start;
         private readonly IActorRef region;
         private readonly ChannelWriter<IRunProgress> progress;
 
-        public ProgressListener(string runId, IActorRef region, ChannelWriter<IRunProgress> progress)
+        public ProgressListener(StartRun start, IActorRef region, TaskCompletionSource<RunAccepted> accepted, ChannelWriter<IRunProgress> progress)
         {
-            this.runId = runId;
+            this.start = start;
             this.region = region;
             this.progress = progress;
-            Receive<RunReport>(_ => Context.Watch(Sender));
+            Receive<RunAccepted>(answer =>
+            {
+                accepted.TrySetResult(answer);
+                if (answer.AlreadyComplete)
+                    Context.Stop(Self);
+                else
+                    Context.Watch(Sender);
+            });
+            Receive<RunRefused>(refusal =>
+            {
+                accepted.TrySetException(new RunRefusedException(refusal.Kind, refusal.Message));
+                Context.Stop(Self);
+            });
             Receive<IRunProgress>(message =>
             {
                 progress.TryWrite(message);
@@ -122,7 +132,7 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
             {
                 progress.TryWrite(new RunEnded
                 {
-                    RunId = runId,
+                    RunId = start.RunId,
                     Status = RunStatus.Failed,
                     Kind = FailureKind.Infrastructure,
                     Message = "the run's actor ended without saying why; what the journal holds is safe, start the same run again to continue",
@@ -131,7 +141,7 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
             });
         }
 
-        protected override void PreStart() => region.Tell(new SubscribeProgress { RunId = runId });
+        protected override void PreStart() => region.Tell(start);
 
         protected override void PostStop() => progress.TryComplete();
     }

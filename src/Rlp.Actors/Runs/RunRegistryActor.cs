@@ -37,17 +37,7 @@ internal sealed class RunRegistryActor : ReceiveActor
     {
         foreach (var (runId, state) in new RunJournal(options.Journal).Runs())
         {
-            known[runId] = new RunReport
-            {
-                RunId = runId,
-                Status = state.Status,
-                Stage = state.Stage?.Plan.Id ?? "",
-                Step = state.Stage?.Applied ?? 0,
-                Steps = state.Stage?.Plan.Steps ?? 0,
-                FailureKind = state.FailureKind,
-                FailureMessage = state.FailureMessage,
-                RecipeSha256 = state.RecipeSha256,
-            };
+            known[runId] = RunReport.Of(runId, state);
             if (options.ContinueRunning && state.Status == RunStatus.Running)
                 runs().Tell(new ContinueRun { RunId = runId, Environment = NodeEnvironment.Describe(options) });
         }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using System.Text.Json;
 using Akka.Actor;
 using Akka.Cluster.Sharding;
 using Akka.Event;
@@ -14,6 +15,7 @@ using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Queries;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
+using Rlp.Training.Checkpoints;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
 
@@ -244,7 +246,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                     + "Choose another run id for the changed recipe, or start this one with the recipe it was created with"));
             return;
         }
-        Prepare(command, Recipe.FromJson(command.RecipeJson), reply);
+        Prepare(command, command.RecipeJson, reply);
     }
 
     private void Continue(ContinueRun command)
@@ -259,18 +261,28 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             Sender.Tell(Refusal(FailureKind.Configuration, runLock is null && lockRefusal != "" ? lockRefusal : $"run '{runId}' has nothing to continue"));
             return;
         }
-        Prepare(command, Recipe.FromJson(state.RecipeJson), Sender);
+        Prepare(command, state.RecipeJson, Sender);
     }
 
-    private void Prepare(IRunMessage command, Recipe recipe, IActorRef reply)
+    private void Prepare(IRunMessage command, string recipeJson, IActorRef reply)
     {
         if (active || state.Status == RunStatus.Completed)
         {
+            if (active && command is StartRun)
+                subscribers.Add(Context.Watch(reply));
             reply.Tell(new RunAccepted { RunId = runId, Resumed = active, AlreadyComplete = state.Status == RunStatus.Completed });
             return;
         }
         (starting, starter) = (command, reply);
-        node.Tell(new AcquireLease { RunId = runId, Cores = options.Threads, MemoryBytes = RunMemory.Of(recipe) }, Self);
+        try
+        {
+            var recipe = Recipe.FromJson(recipeJson);
+            node.Tell(new AcquireLease { RunId = runId, Cores = options.Threads, MemoryBytes = RunMemory.Of(recipe, options.Engines.ArenaLength(recipe)) }, Self);
+        }
+        catch (Exception e) when (e is ArgumentException or JsonException)
+        {
+            Refuse(FailureKind.Configuration, $"the recipe of run '{runId}' cannot be used: {e.Message}");
+        }
     }
 
     private void Begin()
@@ -300,6 +312,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         var resumed = first is RunResumed;
         Persist([first], () =>
         {
+            if (command is StartRun)
+                subscribers.Add(Context.Watch(starter));
             starter.Tell(new RunAccepted { RunId = runId, Resumed = resumed });
             (starting, starter) = (null, ActorRefs.Nobody);
             active = true;
@@ -309,8 +323,27 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             var interval = TimeSpan.FromTicks(Math.Max(TimeSpan.FromMilliseconds(50).Ticks, Math.Min(options.WarnAfter.Ticks, options.EngineDeadline.Ticks) / 4));
             Timers.StartPeriodicTimer(Watch.Instance, Watch.Instance, interval);
             TellRegistry();
+            ClearUnfinished();
             Advance();
         });
+    }
+
+    /// <summary>A checkpoint that was being written when its process died is none.</summary>
+    private void ClearUnfinished()
+    {
+        foreach (var unfinished in CheckpointFolder.FindUnfinished(runFolder))
+        {
+            var fate = "it is deleted";
+            try
+            {
+                Directory.Delete(unfinished, recursive: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                fate = $"it cannot be deleted ({e.Message})"; // an engine call of an earlier incarnation may still be writing it
+            }
+            Notice($"{unfinished} was not finished when its process ended; {fate}, the run goes on from its last committed checkpoint");
+        }
     }
 
     private void Refuse(FailureKind kind, string message)
@@ -326,13 +359,13 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         if (!active && !ending)
         {
-            Sender.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = state.Checkpoints.LastOrDefault() });
+            Sender.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = Absolute(state.Checkpoints.LastOrDefault()) });
             return;
         }
         stoppers.Add(Sender);
         if (ending)
             return;
-        execution = execution with { Stopping = true };
+        execution = execution with { StopReason = command.Reason };
         Advance();
     }
 
@@ -343,7 +376,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         while (active && !ending && busy is null)
         {
             var action = RunDecisions.Next(state, execution);
-            if (announceOpen && action is not (RunAction.Open or RunAction.SwitchEngines))
+            if (announceOpen && execution is { Stage: not null, StopReason: null } && action is not (RunAction.Open or RunAction.SwitchEngines))
                 AnnounceOpen();
             phaseStarted = Stopwatch.GetTimestamp();
             busy = action;
@@ -356,10 +389,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                     Persist(journal.Events, Journaled);
                     return;
                 case RunAction.SwitchEngines change:
-                    if (Usable(change.Checkpoint))
-                        SwitchEngines(change);
-                    else
-                        busy = null;
+                    SwitchEngines(change);
                     break;
                 case RunAction.Open open:
                     var recipeStage = execution.Stage!;
@@ -451,14 +481,6 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Advance();
     }
 
-    private bool Usable(WireCheckpoint? checkpoint)
-    {
-        if (checkpoint is null || CheckpointFolders.Defect(Absolute(checkpoint)!) is not { } defect)
-            return true;
-        Unusable(checkpoint, defect);
-        return false;
-    }
-
     private void Unusable(WireCheckpoint checkpoint, string defect)
     {
         execution = execution with { Unusable = execution.Unusable.Add(checkpoint.Path) };
@@ -547,7 +569,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         execution = decision.Execution;
         busy = null;
-        failures.Clear();
+        if (!decision.Replayed) // replaying up to the step that fails is no progress: it would be tried for ever
+            failures.Clear();
         if (state.Status == RunStatus.Running)
         {
             Publish(new StepProgress
@@ -895,7 +918,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private static double Seconds(long started) => Stopwatch.GetElapsedTime(started).TotalSeconds;
 
-    private string TemporaryFolder(long step) => CheckpointFolders.Temporary(runFolder, execution.Stage!, step);
+    private string TemporaryFolder(long step) => CheckpointFolder.UnfinishedPath(runFolder, execution.Stage!, step);
 
     private WireCheckpoint? Absolute(WireCheckpoint? checkpoint) =>
         checkpoint is null ? null : checkpoint with { Path = Path.GetFullPath(Path.Combine(runFolder, checkpoint.Path)) };
@@ -914,19 +937,11 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private void TellRegistry() => registry.Tell(Report());
 
-    private RunReport Report() => new()
+    private RunReport Report() => RunReport.Of(runId, state) with
     {
-        RunId = runId,
-        Status = state.Status,
-        Stage = state.Stage?.Plan.Id ?? "",
-        Step = state.Stage?.Applied ?? 0,
-        Steps = state.Stage?.Plan.Steps ?? 0,
         Doing = calls.Values.MinBy(c => c.Issued) is { } call ? $"{call.Request.GetType().Name} on {call.Role} since {call.Since:u}"
             : laneWork.Count > 0 ? $"{laneWork.Count} lanes since {laneWork.Values.Min(l => l.Since):u}" : "",
         Duplicates = duplicates,
         Refused = refused,
-        FailureKind = state.FailureKind,
-        FailureMessage = state.FailureMessage,
-        RecipeSha256 = state.RecipeSha256,
     };
 }

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Rlp.Protocol.Payloads;
+using Rlp.Training;
+using Rlp.Training.Checkpoints;
 
 namespace Rlp.Actors.Workers;
 
@@ -8,6 +10,7 @@ internal static class FailureCause
 {
     public static FailureKind Of(Exception exception) => exception switch
     {
+        CheckpointException or TrainingDivergedException => FailureKind.Data,
         InvalidDataException or FormatException or JsonException or EndOfStreamException => FailureKind.Data,
         FileNotFoundException or DirectoryNotFoundException => FailureKind.Data,
         _ => FailureKind.Infrastructure,

@@ -72,12 +72,11 @@ internal sealed class LearnerSeat(NodeOptions options, NodeWeights weights) : En
         };
     }
 
-    /// <summary>What is left of an earlier attempt goes: the run asks for a checkpoint only where its journal holds no usable one.</summary>
+    /// <summary>What is left of an earlier attempt goes.</summary>
     private static void BeginFolder(string folder)
     {
-        foreach (var leftover in (string[])[folder, CheckpointFolders.Final(folder)])
-            if (Directory.Exists(leftover))
-                Directory.Delete(leftover, recursive: true);
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
         Directory.CreateDirectory(folder);
     }
 }

@@ -59,7 +59,7 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
         Receive<IEngineRequest>(Enqueue);
         Receive<IEngineReply>(Forward);
         Receive<Terminated>(t => Ended(t.ActorRef));
-        Receive<Replace>(r => Start(r.RunId));
+        Receive<Replace>(r => EndPause(r.RunId));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -100,6 +100,17 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
         Pump(slot);
     }
 
+    /// <summary>The pause after a failure is over: a successor starts where somebody waits for one.</summary>
+    private void EndPause(string runId)
+    {
+        if (!slots.TryGetValue(runId, out var slot) || slot.Child is not null)
+            return;
+        if (slot.Waiting.Count > 0)
+            Start(runId);
+        else
+            slots.Remove(runId);
+    }
+
     private static void Pump(Slot slot)
     {
         if (slot is not { Child: { } child, Ending: false, Current: null } || !slot.Waiting.TryDequeue(out var work))
@@ -128,7 +139,8 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
         }
         else
         {
-            slot.FailuresInARow = 0;
+            if (work.Request is not OpenEngine) // an engine that opens and then fails has not recovered
+                slot.FailuresInARow = 0;
             Pump(slot);
         }
         AnswerDrainers();
@@ -138,14 +150,12 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
     {
         if (!slots.TryGetValue(close.RunId, out var slot) || slot.Child is not { } child)
         {
-            slots.Remove(close.RunId);
-            Timers.Cancel(close.RunId);
+            slot?.Waiting.Clear(); // a pause after a failure goes on: closing does not mend what failed
             Sender.Tell(new EngineDone { RunId = close.RunId, RequestId = close.RequestId });
             return;
         }
         slot.Closing.Add(new Work(close, Sender));
         slot.Waiting.Clear();
-        slot.FailuresInARow = 0;
         if (!slot.Ending)
             Context.Stop(child);
         slot.Ending = true;

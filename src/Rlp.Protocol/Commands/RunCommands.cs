@@ -3,7 +3,10 @@ using Rlp.Protocol.Payloads;
 
 namespace Rlp.Protocol.Commands;
 
-/// <summary>Creates the run, or continues it where it stands; answered once that is journaled (RunAccepted) or with RunRefused.</summary>
+/// <summary>
+/// Creates the run, or continues it where it stands; answered once that is journaled (RunAccepted) or with RunRefused. The sender is
+/// subscribed to the run's progress by the same message: none of it comes before the subscription.
+/// </summary>
 [ProtoContract]
 public sealed record StartRun : IRunMessage
 {
@@ -31,7 +34,7 @@ public sealed record StopRun : IRunMessage
     [ProtoMember(2)] public string Reason { get; init; } = "";
 }
 
-/// <summary>The sender gets the run's progress messages until it stops.</summary>
+/// <summary>The sender gets the run's progress messages until it stops; answered with RunReport.</summary>
 [ProtoContract]
 public sealed record SubscribeProgress : IRunMessage
 {

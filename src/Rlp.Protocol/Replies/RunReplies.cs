@@ -58,6 +58,19 @@ public sealed record RunReport : IRunMessage
     [ProtoMember(9)] public FailureKind FailureKind { get; init; }
     [ProtoMember(10)] public string FailureMessage { get; init; } = "";
     [ProtoMember(11)] public string RecipeSha256 { get; init; } = "";
+
+    /// <summary>What the journal alone says.</summary>
+    public static RunReport Of(string runId, RunState state) => new()
+    {
+        RunId = runId,
+        Status = state.Status,
+        Stage = state.Stage?.Plan.Id ?? "",
+        Step = state.Stage?.Applied ?? 0,
+        Steps = state.Stage?.Plan.Steps ?? 0,
+        FailureKind = state.FailureKind,
+        FailureMessage = state.FailureMessage,
+        RecipeSha256 = state.RecipeSha256,
+    };
 }
 
 /// <summary>The runs that the registry knows.</summary>

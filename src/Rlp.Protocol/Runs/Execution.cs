@@ -50,11 +50,11 @@ public sealed record Execution
     /// <summary>Checkpoints that could not be opened, by path.</summary>
     public ImmutableHashSet<string> Unusable { get; init; } = [];
 
-    /// <summary>Somebody asked for a stop: checkpoint and pause at the next boundary between engine calls.</summary>
-    public bool Stopping { get; init; }
+    /// <summary>Why somebody asked for a stop (checkpoint and pause at the next boundary between engine calls); null where nobody did.</summary>
+    public string? StopReason { get; init; }
 
     public DataLoaded? DataAt(WireCursor cursor) => Data.Find(d => d.From == cursor);
 
     /// <summary>The same, with nothing open: after an engine that others read from was lost.</summary>
-    public Execution WithoutEngines() => Nothing with { Unusable = Unusable, Stopping = Stopping };
+    public Execution WithoutEngines() => Nothing with { Unusable = Unusable, StopReason = StopReason };
 }

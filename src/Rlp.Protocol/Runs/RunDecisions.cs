@@ -42,7 +42,7 @@ public static class RunDecisions
     {
         if (state.Status != RunStatus.Running)
             return Wait;
-        if (execution is { Stopping: true, Learned: null })
+        if (execution is { StopReason: not null, Learned: null })
             return Stop(state, execution);
         if (state.Stage is not { Completed: false } stage)
             return BetweenStages(state, execution);
@@ -66,7 +66,7 @@ public static class RunDecisions
     /// <summary>The cursor whose data may be loaded while the step in work goes on; null where there is none or it is loaded.</summary>
     public static WireCursor? Prefetch(RunState state, Execution execution)
     {
-        if (state is not { Status: RunStatus.Running, Stage: { Completed: false } stage } || execution.Stopping
+        if (state is not { Status: RunStatus.Running, Stage: { Completed: false } stage } || execution.StopReason is not null
             || execution.Stage != stage.Plan.Id || !execution.Open.Contains(Role.Data))
             return null;
         var inWork = execution.EngineStep < stage.Applied ? stage.Steps[(int)execution.EngineStep].Planned : stage.Open;
@@ -180,7 +180,7 @@ public static class RunDecisions
 
     private static RunAction Stop(RunState state, Execution execution)
     {
-        var paused = new RunAction.Journal(new RunPaused { RunId = state.RunId, Reason = "stopped by the user" });
+        var paused = new RunAction.Journal(new RunPaused { RunId = state.RunId, Reason = execution.StopReason! });
         if (state.Stage is not { Completed: false } stage || execution.Stage != stage.Plan.Id || execution.Comparing)
             return paused;
         var holdsAll = execution.EngineStep == stage.Applied && MissingRole(execution, RolesOf(stage.Plan)) is not (Role.Learner or Role.Ema);

@@ -27,10 +27,22 @@ public static class CheckpointFolder
     public static string UnfinishedPath(string runFolder, string stage, long step) =>
         Path.Combine(runFolder, "checkpoints", stage, $"step-{step:D8}{Unfinished}");
 
+    /// <summary>What an unfinished folder is called once it is sealed.</summary>
+    public static string SealedPath(string unfinished) => unfinished.EndsWith(Unfinished, StringComparison.Ordinal)
+        ? unfinished[..^Unfinished.Length]
+        : throw new ArgumentException($"'{unfinished}' does not end in '{Unfinished}'", nameof(unfinished));
+
+    /// <summary>What processes that died left unfinished in a run's folder.</summary>
+    public static IReadOnlyList<string> FindUnfinished(string runFolder)
+    {
+        var checkpoints = Path.Combine(runFolder, "checkpoints");
+        return Directory.Exists(checkpoints) ? [.. Directory.GetDirectories(checkpoints).SelectMany(stage => Directory.GetDirectories(stage, $"*{Unfinished}"))] : [];
+    }
+
     /// <summary>Completes the manifest with the files' digests, flushes, and renames the folder to its final name.</summary>
     public static CheckpointReference Seal(string folder, CheckpointManifest manifest)
     {
-        if (!folder.EndsWith(Unfinished, StringComparison.Ordinal)) throw new ArgumentException($"'{folder}' does not end in '{Unfinished}'", nameof(folder));
+        var final = SealedPath(folder);
         var files = new SortedDictionary<string, CheckpointFile>(StringComparer.Ordinal);
         foreach (var path in Directory.EnumerateFiles(folder))
             if (Path.GetFileName(path) != Manifest) files[Path.GetFileName(path)] = Digest(path);
@@ -40,7 +52,6 @@ public static class CheckpointFolder
             stream.Write(json);
             stream.Flush(flushToDisk: true);
         }
-        var final = folder[..^Unfinished.Length];
         if (Directory.Exists(final)) Directory.Delete(final, recursive: true); // sealed before a crash but never journaled, or found corrupt
         Directory.Move(folder, final);
         return new CheckpointReference(manifest.Stage, manifest.Step, final, Convert.ToHexStringLower(SHA256.HashData(json)));

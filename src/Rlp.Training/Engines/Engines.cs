@@ -69,6 +69,10 @@ public sealed record StageContext(string RunId, Recipe Recipe, StageSettings Sta
 /// </summary>
 public interface IEngineFactory
 {
+    /// <summary>Elements of the flat tensor that holds the recipe's network, padding included: what each copy, gradient or moment takes.</summary>
+    /// <exception cref="ArgumentException">The recipe describes no network.</exception>
+    long ArenaLength(Recipe recipe);
+
     IDataEngine OpenData(StageContext context);
 
     /// <summary>Opens the stage's policy: from a checkpoint of this stage, else of <see cref="StageSettings.From"/>, else from random weights.</summary>

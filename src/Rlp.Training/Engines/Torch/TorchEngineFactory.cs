@@ -8,6 +8,8 @@ namespace Rlp.Training.Engines.Torch;
 /// <summary>The engines on libtorch.</summary>
 public sealed class TorchEngineFactory : IEngineFactory
 {
+    public long ArenaLength(Recipe recipe) => Qwen3Decoder.Layout(Config(recipe, Tokenizer(recipe))).Length;
+
     public IDataEngine OpenData(StageContext context) => new CorpusDataEngine(context);
 
     public ILearnerEngine OpenLearner(StageContext context, CheckpointReference? checkpoint)
