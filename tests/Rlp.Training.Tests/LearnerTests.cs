@@ -22,7 +22,7 @@ public sealed class LearnerTests
             teacherEvidence))];
     }
 
-    private static float[] Gradient(TinyPolicy policy, IReadOnlyList<ScoredGroup> groups, StageSettings stage, Qwen3Decoder? reference = null)
+    private static float[] Gradient(TinyPolicy policy, IReadOnlyList<ScoredGroup> groups, StageSettings stage, IDecoder? reference = null)
     {
         using var learner = new Learner(policy.Decoder, policy.Tokenizer, stage, reference);
         learner.ApplyRlp(1, groups);

@@ -9,7 +9,7 @@ internal sealed class TinyPolicy : IDisposable
 {
     public TinyPolicy(long seed = 1, double range = 0.3, bool trainable = true)
     {
-        Config = new DecoderConfig
+        Config = new Qwen3Config
         {
             VocabularySize = Tokenizer.VocabularySize, HiddenSize = 16, IntermediateSize = 24, Layers = 2, AttentionHeads = 4, KeyValueHeads = 2, HeadDim = 4,
         };
@@ -20,11 +20,11 @@ internal sealed class TinyPolicy : IDisposable
 
     public ITokenizer Tokenizer { get; } = new CharacterTokenizer("0123456789+-=\n");
 
-    public DecoderConfig Config { get; }
+    public Qwen3Config Config { get; }
 
     public ParameterArena Parameters { get; }
 
-    public Qwen3Decoder Decoder { get; }
+    public IDecoder Decoder { get; }
 
     public IReadOnlyList<GroupPosition> Positions(params string[] prefixes) =>
         [.. prefixes.Select((p, i) => new GroupPosition(i, Tokenizer.Encode(p), Tokenizer.Encode($"{i % 10}")[0]))];
