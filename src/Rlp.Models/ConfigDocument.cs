@@ -49,6 +49,10 @@ internal sealed class ConfigDocument
             throw new ModelFormatException($"{source}: not JSON: {e.Message}", e);
         }
         if (root.ValueKind != JsonValueKind.Object) throw new ModelFormatException($"{source}: expected a JSON object, found {root.ValueKind}");
+        foreach (var (name, count) in root.EnumerateObject().CountBy(p => p.Name))
+        {
+            if (count > 1) throw new ModelFormatException($"{source}: '{name}' is there {count} times; keep one of them");
+        }
     }
 
     private ConfigDocument(JsonElement root, string source) => (this.root, Source) = (root, source);

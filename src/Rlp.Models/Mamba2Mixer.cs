@@ -61,8 +61,8 @@ internal sealed class Mamba2Mixer(NemotronHConfig config, ParameterArena paramet
         y = y + inputs * Parameter("D").AtLeastFloat32().unsqueeze(-1); // [B, T, heads, dim]
 
         // The gate first, then the norm.
-        y = y.reshape(batch, length, groups, width / groups) * nn.functional.silu(z.AtLeastFloat32()).view(batch, length, groups, width / groups);
-        y = RmsNorm.Apply(y, Parameter("norm.weight").view(groups, width / groups), config.RmsNormEps).view(batch, length, width).to(x.dtype);
+        y = y.reshape(batch, length, groups, width / groups) * nn.functional.silu(z.AtLeastFloat32()).reshape(batch, length, groups, width / groups);
+        y = RmsNorm.Apply(y, Parameter("norm.weight").view(groups, width / groups), config.RmsNormEps).reshape(batch, length, width).to(x.dtype);
         return nn.functional.linear(y, Parameter("out_proj.weight"), config.MambaBias ? Parameter("out_proj.bias") : null);
     }
 

@@ -105,8 +105,8 @@ public sealed record NemotronHConfig : DecoderConfig
         var eps = document.Number("layer_norm_epsilon", 1e-5);
         Same(document, "rms_norm_eps", eps, "layer_norm_epsilon"); // Hugging Face reads only the latter
         Same(document, "norm_eps", eps, "layer_norm_epsilon");
-        var bias = document.Flag("use_bias", false);
-        if (!bias && document.Flag("mamba_proj_bias", false))
+        bool bias = document.Flag("use_bias", false), projectionBias = document.Flag("mamba_proj_bias", false);
+        if (projectionBias && !bias)
             throw new ModelFormatException($"{document.Source}: 'mamba_proj_bias' is true and 'use_bias', which decides, is not; set 'use_bias' if in_proj and out_proj have biases");
         return new NemotronHConfig
         {

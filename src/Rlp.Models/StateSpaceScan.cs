@@ -36,26 +36,26 @@ internal static class StateSpaceScan
         }
 
         // Sums of decays in float64: their differences are taken, and in float32 those of a long chunk would have few digits left.
-        var decays = (dt * a).to(float64).view(batch, chunks, step, heads).transpose(2, 3).cumsum(-1); // [B, c, H, l]
-        var inputs = (x * dt.unsqueeze(-1)).view(batch, chunks, step, heads, dim).transpose(2, 3); // [B, c, H, l, P]
-        b = b.view(batch, chunks, step, groups, size).transpose(2, 3); // [B, c, G, l, N]
-        c = c.view(batch, chunks, step, groups, size).transpose(2, 3);
+        var decays = (dt * a).to(float64).reshape(batch, chunks, step, heads).transpose(2, 3).cumsum(-1); // [B, c, H, l]
+        var inputs = (x * dt.unsqueeze(-1)).reshape(batch, chunks, step, heads, dim).transpose(2, 3); // [B, c, H, l, P]
+        b = b.reshape(batch, chunks, step, groups, size).transpose(2, 3); // [B, c, G, l, N]
+        c = c.reshape(batch, chunks, step, groups, size).transpose(2, 3);
 
         // What the tokens of a chunk give to one another: exp(sum of decays between them) * (C_t . B_s), s <= t.
         var scores = c.matmul(b.transpose(-1, -2)); // [B, c, G, l, l]
-        var between = Between(decays, x.dtype).view(batch, chunks, groups, perGroup, step, step);
-        var y = (between * scores.unsqueeze(3)).view(batch, chunks, heads, step, step).matmul(inputs); // [B, c, H, l, P]
+        var between = Between(decays, x.dtype).reshape(batch, chunks, groups, perGroup, step, step);
+        var y = (between * scores.unsqueeze(3)).reshape(batch, chunks, heads, step, step).matmul(inputs); // [B, c, H, l, P]
 
         // What each chunk adds to the state, and the state that each chunk finds.
         var total = decays.narrow(-1, step - 1, 1); // [B, c, H, 1]
         var kept = (inputs * (total - decays).exp().to(x.dtype).unsqueeze(-1)).transpose(-1, -2).reshape(batch, chunks, groups, perGroup * dim, step);
-        var added = kept.matmul(b).view(batch, chunks, heads, dim * size).transpose(1, 2); // [B, H, c, P * N]
+        var added = kept.matmul(b).reshape(batch, chunks, heads, dim * size).transpose(1, 2); // [B, H, c, P * N]
         if (chunks == 1 && initial is null) return (Rows(y), added.reshape(batch, heads, dim, size));
         var first = (initial ?? zeros([batch, heads, dim, size], dtype: x.dtype, device: x.device)).reshape(batch, heads, 1, dim * size);
         var borders = nn.functional.pad(total.squeeze(-1).transpose(1, 2), [1, 0]).cumsum(-1); // [B, H, c + 1]
         var states = Between(borders, x.dtype).matmul(cat([first, added], 2)); // [B, H, c + 1, P * N]
         var found = states.narrow(2, 0, chunks).transpose(1, 2).reshape(batch, chunks, groups, perGroup * dim, size);
-        var carried = c.matmul(found.transpose(-1, -2)).view(batch, chunks, groups, step, perGroup, dim).transpose(3, 4) // [B, c, G, H / G, l, P]
+        var carried = c.matmul(found.transpose(-1, -2)).reshape(batch, chunks, groups, step, perGroup, dim).transpose(3, 4) // [B, c, G, H / G, l, P]
             .reshape(batch, chunks, heads, step, dim);
         y = y + carried * decays.exp().to(x.dtype).unsqueeze(-1);
         return (Rows(y), states.select(2, chunks).reshape(batch, heads, dim, size));
@@ -76,8 +76,8 @@ internal static class StateSpaceScan
         long batch = x.shape[0], heads = x.shape[1], dim = x.shape[2], groups = b.shape[1], size = b.shape[2];
         state.mul_((dt * a).exp().view(batch, heads, 1, 1));
         var grouped = state.view(batch, groups, heads / groups * dim, size);
-        grouped.addcmul_((x * dt.unsqueeze(-1)).view(batch, groups, heads / groups * dim, 1), b.unsqueeze(2), 1);
-        return grouped.matmul(c.unsqueeze(-1)).view(batch, heads, dim);
+        grouped.addcmul_((x * dt.unsqueeze(-1)).reshape(batch, groups, heads / groups * dim, 1), b.unsqueeze(2), 1);
+        return grouped.matmul(c.unsqueeze(-1)).reshape(batch, heads, dim);
     }
 
     /// <summary>exp(sums_t - sums_s) for s &lt;= t, else 0: [..., T] to [..., T, T].</summary>
