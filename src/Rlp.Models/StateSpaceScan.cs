@@ -85,6 +85,6 @@ internal static class StateSpaceScan
     {
         var length = sums.shape[^1];
         var later = ones(length, length, dtype: @bool, device: sums.device).triu(1);
-        return (sums.unsqueeze(-1) - sums.unsqueeze(-2)).to(dtype).masked_fill(later, double.NegativeInfinity).exp();
+        return (sums.unsqueeze(-1) - sums.unsqueeze(-2)).to(dtype).masked_fill_(later, double.NegativeInfinity).exp_();
     }
 }

@@ -71,11 +71,13 @@ public sealed class LearnerTests
     }
 
     [Theory]
-    [InlineData(0.0)] // on policy
-    [InlineData(0.3)] // behind: some ratios are clipped
-    public void Gradient_and_loss_equal_the_equations_written_out(double staleness)
+    [InlineData("qwen3", 0.0)] // on policy
+    [InlineData("qwen3", 0.3)] // behind: some ratios are clipped
+    [InlineData("llama", 0.3)]
+    [InlineData("nemotron", 0.3)]
+    public void Gradient_and_loss_equal_the_equations_written_out(string architecture, double staleness)
     {
-        using var policy = new TinyPolicy();
+        using var policy = new TinyPolicy(architecture: architecture);
         var groups = Groups(policy, staleness: staleness);
         var (loss, expected) = Plain(policy, groups, Stage().Rlp!);
 
@@ -108,10 +110,11 @@ public sealed class LearnerTests
         AssertClose(Gradient(policy, Groups(policy), Stage()), Gradient(other, Groups(other), Stage(microBatchTokens: 25)), 1e-5);
     }
 
-    [Fact]
-    public void Behaviour_and_learner_give_the_same_log_probabilities_so_that_on_policy_ratios_are_one()
+    [Theory]
+    [MemberData(nameof(TinyPolicy.Architectures), MemberType = typeof(TinyPolicy))]
+    public void Behaviour_and_learner_give_the_same_log_probabilities_so_that_on_policy_ratios_are_one(string architecture)
     {
-        using var policy = new TinyPolicy();
+        using var policy = new TinyPolicy(architecture: architecture);
         var groups = Groups(policy);
         using var learner = new Learner(policy.Decoder, policy.Tokenizer, Stage() with { Rlp = Stage().Rlp! with { EpsilonLow = 1e-5, EpsilonHigh = 1e-5 } });
 
