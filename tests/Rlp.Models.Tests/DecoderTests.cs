@@ -12,6 +12,20 @@ public sealed class DecoderTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public void Logits_are_what_the_definition_of_the_architecture_says(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        var plain = new PlainDecoder(decoder.Config, decoder.Parameters);
+        var tokens = TinyModels.Tokens(1, (3 * TinyModels.Chunk) + 5);
+
+        var expected = plain.Hidden(tokens.data<long>().ToArray()).SelectMany(plain.Logits).ToArray();
+
+        Assert.Equal(0, TinyModels.LargestDifference(tensor(expected).view(-1, 23), decoder.Logits(decoder.Hidden(tokens))[0].to(float64)), 1e-5);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void Decoding_token_by_token_agrees_with_one_full_pass(string name)
     {
         using var noGradient = no_grad();

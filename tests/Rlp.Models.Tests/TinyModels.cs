@@ -28,6 +28,7 @@ internal static class TinyModels
         {
             MambaBias = true, AttentionBias = true, MlpBias = true, TieWordEmbeddings = true, TimeStepLimit = (0.03, 0.09), ResidualInFloat32 = true,
         },
+        ["nemotron MM, long time steps in one chunk"] = Nemotron("MM") with { InitialTimeStep = (0.3, 3, 0), ChunkSize = 64, ConvolutionKernel = 2 },
         ["nemotron M*, kernel of one, head of one"] = Nemotron("M*") with { ConvolutionKernel = 1, MambaHeadDim = 1, StateSize = 3, AttentionHeads = 3, KeyValueHeads = 1, HeadDim = 7 },
     };
 
@@ -43,7 +44,7 @@ internal static class TinyModels
         KeyValueHeads = kvHeads,
         HeadDim = headDim,
         TieWordEmbeddings = tied,
-        InitializerRange = 0.3,
+        InitializerRange = 0.2,
     };
 
     public static LlamaConfig Llama() => new()
@@ -55,7 +56,7 @@ internal static class TinyModels
         AttentionHeads = 4,
         KeyValueHeads = 2,
         HeadDim = 6,
-        InitializerRange = 0.3,
+        InitializerRange = 0.2,
     };
 
     public static NemotronHConfig Nemotron(string pattern, int groups = 2) => new()
@@ -74,7 +75,7 @@ internal static class TinyModels
         StateSize = 5,
         ChunkSize = Chunk,
         TieWordEmbeddings = false,
-        InitializerRange = 0.3,
+        InitializerRange = 0.2,
         RmsNormEps = 1e-5,
     };
 
