@@ -13,8 +13,8 @@ public sealed record ArenaLeaf(string Name, long[] Shape, long Offset)
 }
 
 /// <summary>
-/// Where each parameter lies in the flat tensor: matrices first (they are decayed), vectors and the like behind them, every leaf on a 64-byte boundary so
-/// that vectorised kernels take the same path for every copy of the arena.
+/// Where each parameter lies in the flat tensor: matrices first (they are decayed), vectors and the like behind them, every leaf on a
+/// 64-byte boundary so that vectorised kernels take the same path for every copy of the arena.
 /// </summary>
 public sealed class ArenaLayout
 {

@@ -10,11 +10,13 @@ namespace Rlp.Models;
 /// </summary>
 internal sealed class ConfigDocument
 {
-    private const string Tag = "__float__"; // Python's json writes Infinity and NaN bare, which is no JSON; transformers 5 writes {"__float__": "Infinity"}
+    // Python's json writes Infinity and NaN bare, which is no JSON; transformers 5 writes {"__float__": "Infinity"}.
+    private const string Tag = "__float__";
 
     private static readonly JsonSerializerOptions Indented = new()
     {
-        WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
     /// <summary>Book-keeping, generation defaults, initialisation and speed: nothing here changes what a forward pass computes.</summary>
@@ -85,7 +87,7 @@ internal sealed class ConfigDocument
         if (architectures is { Count: not 1 })
             throw new ModelFormatException($"{Source}: 'architectures' lists {architectures.Count} entries; expected one");
         if (architectures is null && modelType is null)
-            throw new ModelFormatException($"{Source}: neither 'architectures' nor 'model_type' says which architecture this is; supported: {Supported()}");
+            throw new ModelFormatException($"{Source}: neither 'architectures' nor 'model_type' names an architecture; supported: {Supported()}");
         var byName = known.FirstOrDefault(k => k.Architecture == architectures?[0]);
         var byType = known.FirstOrDefault(k => k.ModelType == modelType);
         if (architectures is not null && byName == default)
@@ -93,7 +95,7 @@ internal sealed class ConfigDocument
         if (modelType is not null && byType == default)
             throw new ModelFormatException($"{Source}: 'model_type' is \"{modelType}\"; supported: {string.Join(", ", known.Select(k => k.ModelType))}");
         if (byName != default && byType != default && byName != byType)
-            throw new ModelFormatException($"{Source}: 'architectures' says {byName.Architecture} and 'model_type' says {modelType}; which of the two is it?");
+            throw new ModelFormatException($"{Source}: 'architectures' says {byName.Architecture} and 'model_type' {modelType}; which is it?");
         return byName == default ? byType.Architecture : byName.Architecture;
 
         string Supported() => string.Join(", ", known.Select(k => k.Architecture));
@@ -138,7 +140,8 @@ internal sealed class ConfigDocument
     public IReadOnlyList<string>? Strings(string key) => Find(key) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.Array } v when v.EnumerateArray().All(e => e.ValueKind == JsonValueKind.String) => [.. v.EnumerateArray().Select(e => e.GetString()!)],
+        { ValueKind: JsonValueKind.Array } v when v.EnumerateArray().All(e => e.ValueKind == JsonValueKind.String) =>
+            [.. v.EnumerateArray().Select(e => e.GetString()!)],
         { } v => throw Wrong(key, v, "a list of strings"),
     };
 
@@ -166,7 +169,8 @@ internal sealed class ConfigDocument
         if (!same) throw new ModelFormatException($"{Source}: '{key}' is {Short(v)}; supported: {string.Join(", ", supported)}");
 
         bool Same(JsonElement value) =>
-            supported.Any(s => value.GetRawText() == s || (value.ValueKind == JsonValueKind.Number && double.TryParse(s, out var number) && value.GetDouble() == number));
+            supported.Any(s => value.GetRawText() == s
+                || (value.ValueKind == JsonValueKind.Number && double.TryParse(s, out var number) && value.GetDouble() == number));
     }
 
     /// <summary>Keys of mathematics that is not implemented: they may be absent, null, false, 0 or empty.</summary>
@@ -195,10 +199,11 @@ internal sealed class ConfigDocument
     {
         foreach (var property in root.EnumerateObject())
         {
-            if (property.Value.ValueKind == JsonValueKind.Null || property.Name.StartsWith('_')) continue; // absent; private to the library that wrote it
+            if (property.Value.ValueKind == JsonValueKind.Null || property.Name.StartsWith('_')) continue; // absent; the library's own
             if (read.Contains(property.Name) || Harmless.Contains(property.Name)) continue;
             throw new ModelFormatException(
-                $"{Source}: '{property.Name}' is {Short(property.Value)}; {reader} has no such key here, so what it asks for would not be computed. Remove it if it changes nothing");
+                $"{Source}: '{property.Name}' is {Short(property.Value)}; {reader} has no such key here, so what it asks for would not be computed. "
+                + "Remove it if it changes nothing");
         }
     }
 

@@ -126,7 +126,8 @@ public abstract record DecoderConfig
         var text = ConfigDocument.Text(document);
         return Parse(text, "config.json") with { Document = Document } == this
             ? text
-            : throw new InvalidOperationException($"the config.json read has another name for one of {string.Join(", ", changed.Select(c => c.Key))}; set Document to null to write a new one");
+            : throw new InvalidOperationException(
+                $"the config.json read has another name for one of {string.Join(", ", changed.Select(c => c.Key))}; set Document to null to write a new one");
     }
 
     /// <summary>Adds the keys that only this architecture has.</summary>

@@ -17,7 +17,8 @@ internal sealed class GroupedQueryAttention(
     public static void AddMatrices(ArenaLayout layout, DecoderConfig config, string leaf, string module)
     {
         long hidden = config.HiddenSize, queries = (long)config.AttentionHeads * config.HeadDim, keys = (long)config.KeyValueHeads * config.HeadDim;
-        layout.AddMatrix($"{leaf}.qkv", hidden, ($"{module}.q_proj.weight", queries), ($"{module}.k_proj.weight", keys), ($"{module}.v_proj.weight", keys));
+        layout.AddMatrix($"{leaf}.qkv", hidden,
+            ($"{module}.q_proj.weight", queries), ($"{module}.k_proj.weight", keys), ($"{module}.v_proj.weight", keys));
         layout.AddMatrix($"{leaf}.o", queries, ($"{module}.o_proj.weight", hidden));
     }
 
@@ -33,7 +34,8 @@ internal sealed class GroupedQueryAttention(
     {
         int group = heads / kvHeads;
         long batch = x.shape[0], length = x.shape[1];
-        var qkv = nn.functional.linear(x, parameters[$"{leaf}.qkv"], bias ? parameters[$"{leaf}.qkv_bias"] : null).view(batch, length, heads + (2 * kvHeads), dim);
+        var qkv = nn.functional.linear(x, parameters[$"{leaf}.qkv"], bias ? parameters[$"{leaf}.qkv_bias"] : null)
+            .view(batch, length, heads + (2 * kvHeads), dim);
         var qk = qkv.narrow(2, 0, heads + kvHeads); // queries and keys are normalised and rotated together
         if (normalised)
         {

@@ -23,7 +23,8 @@ public sealed record LlamaConfig : TransformerConfig
         document.Off("sliding_window", "use_sliding_window");
         int hidden = document.Integer("hidden_size"), heads = document.Integer("num_attention_heads");
         if (document.Find("head_dim") is null && (heads < 1 || hidden % heads != 0))
-            throw new ModelFormatException($"{document.Source}: hidden_size {hidden} is not a multiple of num_attention_heads {heads} and there is no head_dim");
+            throw new ModelFormatException(
+                $"{document.Source}: hidden_size {hidden} is not a multiple of num_attention_heads {heads} and there is no head_dim");
         var (theta, scaling) = RopeScaling.Read(document);
         return new LlamaConfig
         {

@@ -12,8 +12,8 @@ public sealed class LlamaDecoder : Decoder
     public LlamaDecoder(LlamaConfig config, ParameterArena parameters) : base(config, parameters)
     {
         rotary = new RotaryEmbedding(config.HeadDim, config.RopeTheta, config.RopeScaling, DType, Device);
-        attention = [.. Enumerable.Range(0, config.Layers)
-            .Select(i => new GroupedQueryAttention(config, parameters, $"{i}", $"model.layers.{i}.self_attn", rotary, normalised: false, config.AttentionBias))];
+        attention = [.. Enumerable.Range(0, config.Layers).Select(i => new GroupedQueryAttention(
+            config, parameters, $"{i}", $"model.layers.{i}.self_attn", rotary, normalised: false, config.AttentionBias))];
         mlp = [.. Enumerable.Range(0, config.Layers).Select(i => new SwiGlu(config, parameters, $"{i}", config.MlpBias))];
     }
 

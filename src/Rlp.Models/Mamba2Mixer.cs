@@ -11,7 +11,8 @@ internal sealed class Mamba2Mixer(NemotronHConfig config, ParameterArena paramet
 {
     public static void AddMatrices(ArenaLayout layout, NemotronHConfig config, string module)
     {
-        layout.AddMatrix($"{module}.in_proj.weight", config.HiddenSize, ($"{module}.in_proj.weight", config.MambaWidth + config.ConvolutionWidth + config.MambaHeads));
+        var rows = config.MambaWidth + config.ConvolutionWidth + config.MambaHeads;
+        layout.AddMatrix($"{module}.in_proj.weight", config.HiddenSize, ($"{module}.in_proj.weight", rows));
         layout.AddMatrix($"{module}.out_proj.weight", config.MambaWidth, ($"{module}.out_proj.weight", config.HiddenSize));
     }
 

@@ -9,7 +9,8 @@ internal sealed class MambaState : LayerState
     {
         Window = zeros(batch, config.ConvolutionKernel - 1, config.ConvolutionWidth, dtype: dtype, device: device).DetachFromDisposeScope();
         var stateType = dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-        Recurrent = zeros([batch, config.MambaHeads, config.MambaHeadDim, config.StateSize], dtype: stateType, device: device).DetachFromDisposeScope();
+        Recurrent = zeros([batch, config.MambaHeads, config.MambaHeadDim, config.StateSize], dtype: stateType, device: device)
+            .DetachFromDisposeScope();
     }
 
     private MambaState(Tensor window, Tensor recurrent) => (Window, Recurrent) = (window, recurrent);

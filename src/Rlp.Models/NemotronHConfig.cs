@@ -70,19 +70,31 @@ public sealed record NemotronHConfig : DecoderConfig
         CheckSize(source, "conv_kernel", ConvolutionKernel);
         CheckSize(source, "chunk_size", ChunkSize);
         if (((long)MambaHeads * MambaHeadDim) + (2L * MambaGroups * StateSize) > LargestSize)
-            throw new ModelFormatException($"{source}: mamba_num_heads {MambaHeads} * mamba_head_dim {MambaHeadDim} + 2 * n_groups {MambaGroups} * ssm_state_size {StateSize} is above {LargestSize}");
-        if (MambaHeads % MambaGroups != 0) throw new ModelFormatException($"{source}: mamba_num_heads {MambaHeads} is not a multiple of n_groups {MambaGroups}");
+        {
+            throw new ModelFormatException(
+                $"{source}: mamba_num_heads {MambaHeads} * mamba_head_dim {MambaHeadDim} + 2 * n_groups {MambaGroups} * ssm_state_size {StateSize} "
+                + $"is above {LargestSize}");
+        }
+        if (MambaHeads % MambaGroups != 0)
+            throw new ModelFormatException($"{source}: mamba_num_heads {MambaHeads} is not a multiple of n_groups {MambaGroups}");
         for (var i = 0; i < Pattern.Length; i++)
         {
-            if (Pattern[i] is not (Mamba or Attention or Mlp))
-                throw new ModelFormatException($"{source}: hybrid_override_pattern \"{Pattern}\" has '{Pattern[i]}' for layer {i}; supported: {Mamba} (Mamba-2), {Attention} (attention), {Mlp} (MLP)");
+            if (Pattern[i] is Mamba or Attention or Mlp) continue;
+            throw new ModelFormatException(
+                $"{source}: hybrid_override_pattern \"{Pattern}\" has '{Pattern[i]}' for layer {i}; "
+                + $"supported: {Mamba} (Mamba-2), {Attention} (attention), {Mlp} (MLP)");
         }
         if (Pattern.Length != Layers)
             throw new ModelFormatException($"{source}: hybrid_override_pattern \"{Pattern}\" has {Pattern.Length} layers, num_hidden_layers is {Layers}");
-        if (!(TimeStepLimit.Low >= 0 && TimeStepLimit.Low <= TimeStepLimit.High && TimeStepLimit.High > 0 && double.IsFinite(TimeStepLimit.Low)))
-            throw new ModelFormatException($"{source}: time_step_limit is [{TimeStepLimit.Low}, {TimeStepLimit.High}]; expected 0 or above, in ascending order");
-        if (!(InitialTimeStep.Min > 0 && InitialTimeStep.Min <= InitialTimeStep.Max && double.IsFinite(InitialTimeStep.Max) && InitialTimeStep.Floor is >= 0 and < double.PositiveInfinity))
-            throw new ModelFormatException($"{source}: time_step_min {InitialTimeStep.Min}, time_step_max {InitialTimeStep.Max}, time_step_floor {InitialTimeStep.Floor}; expected 0 < min <= max and floor >= 0");
+        var (low, high) = TimeStepLimit;
+        if (!(low >= 0 && low <= high && high > 0 && double.IsFinite(low)))
+            throw new ModelFormatException($"{source}: time_step_limit is [{low}, {high}]; expected 0 or above, in ascending order");
+        var (min, max, floor) = InitialTimeStep;
+        if (!(min > 0 && min <= max && double.IsFinite(max) && floor is >= 0 and < double.PositiveInfinity))
+        {
+            throw new ModelFormatException(
+                $"{source}: time_step_min is {min}, time_step_max {max}, time_step_floor {floor}; expected 0 < min <= max and floor >= 0");
+        }
         return this;
     }
 
@@ -97,7 +109,8 @@ public sealed record NemotronHConfig : DecoderConfig
         document.Ignore("rope_theta", "expand", "use_mamba_kernels", "num_logits_to_keep", "mtp_layers_block_type", "mtp_hybrid_override_pattern");
 
         var pattern = ReadPattern(document);
-        var heads = document.Integer("num_attention_heads");
+        bool attends = pattern.Contains(Attention), scans = pattern.Contains(Mamba); // sizes of layers that are not there may be left out
+        var heads = document.Integer("num_attention_heads", attends ? null : 32);
         var keyValueHeads = document.Integer("num_key_value_heads", heads);
         Same(document, "num_query_groups", keyValueHeads, "num_key_value_heads");
         var headDim = document.Integer("head_dim", document.Integer("attention_head_dim", 128));
@@ -107,7 +120,10 @@ public sealed record NemotronHConfig : DecoderConfig
         Same(document, "norm_eps", eps, "layer_norm_epsilon");
         bool bias = document.Flag("use_bias", false), projectionBias = document.Flag("mamba_proj_bias", false);
         if (projectionBias && !bias)
-            throw new ModelFormatException($"{document.Source}: 'mamba_proj_bias' is true and 'use_bias', which decides, is not; set 'use_bias' if in_proj and out_proj have biases");
+        {
+            throw new ModelFormatException(
+                $"{document.Source}: 'mamba_proj_bias' is true and 'use_bias', which decides, is not; set 'use_bias' if in_proj and out_proj have biases");
+        }
         return new NemotronHConfig
         {
             VocabularySize = document.Integer("vocab_size"),
@@ -118,10 +134,10 @@ public sealed record NemotronHConfig : DecoderConfig
             AttentionHeads = heads,
             KeyValueHeads = keyValueHeads,
             HeadDim = headDim,
-            MambaHeads = document.Integer("mamba_num_heads"),
-            MambaHeadDim = document.Integer("mamba_head_dim"),
-            MambaGroups = document.Integer("n_groups"),
-            StateSize = document.Integer("ssm_state_size"),
+            MambaHeads = document.Integer("mamba_num_heads", scans ? null : 128),
+            MambaHeadDim = document.Integer("mamba_head_dim", scans ? null : 64),
+            MambaGroups = document.Integer("n_groups", scans ? null : 8),
+            StateSize = document.Integer("ssm_state_size", scans ? null : 128),
             ConvolutionKernel = document.Integer("conv_kernel", 4),
             ChunkSize = document.Integer("chunk_size", 128),
             TimeStepLimit = document.Pair("time_step_limit") ?? (0, double.PositiveInfinity),
@@ -163,7 +179,7 @@ public sealed record NemotronHConfig : DecoderConfig
     private static void Same(ConfigDocument document, string key, double value, string other)
     {
         if (document.Find(key) is not null && document.Number(key) != value)
-            throw new ModelFormatException($"{document.Source}: '{key}' is {document.Number(key)} and '{other}' is {value}; they mean the same and must be equal");
+            throw new ModelFormatException($"{document.Source}: '{key}' is {document.Number(key)} and '{other}' is {value}; they must be equal");
     }
 
     private protected override void Write(JsonObject json)

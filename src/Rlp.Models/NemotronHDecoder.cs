@@ -90,7 +90,8 @@ public sealed class NemotronHDecoder : Decoder
                 var mamba = new Mamba2Mixer(config, Parameters, Module(layer));
                 return (x, plan, state) => mamba.Forward(x, plan, state?.Layer<MambaState>(layer));
             case NemotronHConfig.Attention:
-                var attention = new GroupedQueryAttention(config, Parameters, $"{layer}", Module(layer), rotary: null, normalised: false, config.AttentionBias);
+                var attention = new GroupedQueryAttention(
+                    config, Parameters, $"{layer}", Module(layer), rotary: null, normalised: false, config.AttentionBias);
                 return (x, plan, state) => attention.Forward(x, plan, state?.Layer<KeyValueState>(layer));
             default:
                 var mlp = new SquaredReluMlp(Parameters, Module(layer), config.MlpBias);

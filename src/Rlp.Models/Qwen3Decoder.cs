@@ -12,8 +12,8 @@ public sealed class Qwen3Decoder : Decoder
     public Qwen3Decoder(Qwen3Config config, ParameterArena parameters) : base(config, parameters)
     {
         rotary = new RotaryEmbedding(config.HeadDim, config.RopeTheta, config.RopeScaling, DType, Device);
-        attention = [.. Enumerable.Range(0, config.Layers)
-            .Select(i => new GroupedQueryAttention(config, parameters, $"{i}", $"model.layers.{i}.self_attn", rotary, normalised: true, bias: false))];
+        attention = [.. Enumerable.Range(0, config.Layers).Select(i => new GroupedQueryAttention(
+            config, parameters, $"{i}", $"model.layers.{i}.self_attn", rotary, normalised: true, bias: false))];
         mlp = [.. Enumerable.Range(0, config.Layers).Select(i => new SwiGlu(config, parameters, $"{i}", bias: false))];
     }
 

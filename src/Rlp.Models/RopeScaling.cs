@@ -46,27 +46,33 @@ public abstract record RopeScaling
         {
             "default" => null,
             "linear" => new LinearRopeScaling(AtLeastOne("factor")),
-            "llama3" => new Llama3RopeScaling(AtLeastOne("factor"), Positive("low_freq_factor"), Positive("high_freq_factor"), inner.Integer("original_max_position_embeddings")),
+            "llama3" => new Llama3RopeScaling(
+                AtLeastOne("factor"), Positive("low_freq_factor"), Positive("high_freq_factor"), inner.Integer("original_max_position_embeddings")),
             null => throw new ModelFormatException($"{inner.Source}: 'rope_type' is missing; supported: default, linear, llama3"),
             var other => throw new ModelFormatException($"{inner.Source}: 'rope_type' is \"{other}\"; supported: default, linear, llama3"),
         };
-        if (scaling is Llama3RopeScaling { } l && l.LowFrequencyFactor >= l.HighFrequencyFactor)
-            throw new ModelFormatException($"{inner.Source}: 'low_freq_factor' {l.LowFrequencyFactor} is not below 'high_freq_factor' {l.HighFrequencyFactor}");
-        if (scaling is Llama3RopeScaling { OriginalPositions: < 1 } few)
-            throw new ModelFormatException($"{inner.Source}: 'original_max_position_embeddings' is {few.OriginalPositions}; expected at least 1");
+        if (scaling is Llama3RopeScaling(_, var low, var high, var original))
+        {
+            if (low >= high) throw new ModelFormatException($"{inner.Source}: 'low_freq_factor' {low} is not below 'high_freq_factor' {high}");
+            if (original < 1) throw new ModelFormatException($"{inner.Source}: 'original_max_position_embeddings' is {original}; expected at least 1");
+        }
         inner.RefuseTheRest($"rope_type {name ?? old}");
         return scaling;
 
         double AtLeastOne(string key)
         {
             var value = inner.Number(key);
-            return value is >= 1 and < double.PositiveInfinity ? value : throw new ModelFormatException($"{inner.Source}: '{key}' is {value}; expected at least 1");
+            return value is >= 1 and < double.PositiveInfinity
+                ? value
+                : throw new ModelFormatException($"{inner.Source}: '{key}' is {value}; expected at least 1");
         }
 
         double Positive(string key)
         {
             var value = inner.Number(key);
-            return value is > 0 and < double.PositiveInfinity ? value : throw new ModelFormatException($"{inner.Source}: '{key}' is {value}; expected above 0");
+            return value is > 0 and < double.PositiveInfinity
+                ? value
+                : throw new ModelFormatException($"{inner.Source}: '{key}' is {value}; expected above 0");
         }
     }
 }

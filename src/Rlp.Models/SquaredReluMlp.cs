@@ -22,6 +22,7 @@ internal sealed class SquaredReluMlp(ParameterArena parameters, string module, b
     public Tensor Forward(Tensor x)
     {
         var up = nn.functional.linear(x, parameters[$"{module}.up_proj.weight"], bias ? parameters[$"{module}.up_proj.bias"] : null);
-        return nn.functional.linear(nn.functional.relu(up).square(), parameters[$"{module}.down_proj.weight"], bias ? parameters[$"{module}.down_proj.bias"] : null);
+        var active = nn.functional.relu(up).square();
+        return nn.functional.linear(active, parameters[$"{module}.down_proj.weight"], bias ? parameters[$"{module}.down_proj.bias"] : null);
     }
 }

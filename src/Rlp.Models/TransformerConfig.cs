@@ -14,7 +14,8 @@ public abstract record TransformerConfig : DecoderConfig
     {
         base.Validated(source);
         if (HeadDim % 2 != 0) throw new ModelFormatException($"{source}: head_dim {HeadDim} is odd; rotary embedding rotates pairs");
-        if (!(RopeTheta is > 0 and < double.PositiveInfinity)) throw new ModelFormatException($"{source}: rope_theta is {RopeTheta}; expected above 0");
+        if (!(RopeTheta is > 0 and < double.PositiveInfinity))
+            throw new ModelFormatException($"{source}: rope_theta is {RopeTheta}; expected above 0");
         return this;
     }
 

@@ -172,7 +172,8 @@ public sealed class DecoderConfigTests : IDisposable
     {
         var llama = (LlamaConfig)DecoderConfig.Parse(
             """{"model_type": "llama", "vocab_size": 9, "hidden_size": 24, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 3}""", "config.json");
-        Assert.Equal((8, 3, 10_000, 1e-6, false, false, false), (llama.HeadDim, llama.KeyValueHeads, llama.RopeTheta, llama.RmsNormEps, llama.TieWordEmbeddings, llama.AttentionBias, llama.MlpBias));
+        Assert.Equal((8, 3, 10_000, 1e-6), (llama.HeadDim, llama.KeyValueHeads, llama.RopeTheta, llama.RmsNormEps));
+        Assert.Equal((false, false, false), (llama.TieWordEmbeddings, llama.AttentionBias, llama.MlpBias));
 
         Assert.Equal(128, DecoderConfig.Parse(With("qwen3", ("head_dim", "null")), "config.json").HeadDim); // not hidden / heads
 
@@ -182,7 +183,23 @@ public sealed class DecoderConfigTests : IDisposable
              "mamba_num_heads": 4, "mamba_head_dim": 2, "n_groups": 2, "ssm_state_size": 4}
             """, "config.json");
         Assert.Equal((2, 128, 4, 128, 1e-5), (nemotron.Layers, nemotron.HeadDim, nemotron.ConvolutionKernel, nemotron.ChunkSize, nemotron.RmsNormEps));
-        Assert.Equal((true, false, false, (0.0, double.PositiveInfinity)), (nemotron.ConvolutionBias, nemotron.MambaBias, nemotron.TieWordEmbeddings, nemotron.TimeStepLimit));
+        Assert.Equal((true, false, false), (nemotron.ConvolutionBias, nemotron.MambaBias, nemotron.TieWordEmbeddings));
+        Assert.Equal((0.0, double.PositiveInfinity), nemotron.TimeStepLimit);
+    }
+
+    [Theory]
+    [InlineData("*-", "mamba_num_heads, mamba_head_dim, n_groups, ssm_state_size")]
+    [InlineData("M", "num_attention_heads, num_key_value_heads, intermediate_size")]
+    public void Sizes_of_layers_that_are_not_there_may_be_left_out_and_of_others_may_not(string pattern, string keys)
+    {
+        foreach (var other in new[] { "*-", "M" })
+        {
+            var changes = keys.Split(", ").Select(key => (key, "null")).ToList();
+            if (other != pattern) changes.AddRange([("hybrid_override_pattern", $"\"{other}\""), ("num_hidden_layers", $"{other.Length}")]);
+            var document = With($"nemotron {pattern}", [.. changes]);
+            if (other == pattern) Assert.Equal(pattern.Length, DecoderConfig.Parse(document, "config.json").Layers);
+            else Assert.Contains("missing", Assert.Throws<ModelFormatException>(() => DecoderConfig.Parse(document, "config.json")).Message);
+        }
     }
 
     [Theory]

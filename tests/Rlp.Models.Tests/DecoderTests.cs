@@ -122,7 +122,8 @@ public sealed class DecoderTests
         using var again = state.Repeat(1, 11);
         using var fresh = decoder.NewState(2, 11);
         decoder.Hidden(prefix, fresh, padding);
-        Assert.Equal(0, TinyModels.LargestDifference(decoder.Hidden(next.narrow(0, 0, 2).narrow(1, 0, 1), fresh), decoder.Hidden(next.narrow(0, 0, 2).narrow(1, 0, 1), again)), 1e-5);
+        var following = next.narrow(0, 0, 2).narrow(1, 0, 1);
+        Assert.Equal(0, TinyModels.LargestDifference(decoder.Hidden(following, fresh), decoder.Hidden(following, again)), 1e-5);
     }
 
     [Theory]
@@ -199,7 +200,8 @@ public sealed class DecoderTests
         Tensor Loss()
         {
             var length = tokens.shape[1] - 1;
-            return nn.functional.cross_entropy(decoder.Logits(decoder.Hidden(tokens)).narrow(1, 0, length).flatten(0, 1).to(float64), tokens.narrow(1, 1, length).flatten());
+            var logits = decoder.Logits(decoder.Hidden(tokens)).narrow(1, 0, length).flatten(0, 1).to(float64);
+            return nn.functional.cross_entropy(logits, tokens.narrow(1, 1, length).flatten());
         }
     }
 
@@ -237,7 +239,8 @@ public sealed class DecoderTests
         using var nemotron = TinyModels.Random("nemotron MM*-");
         // Per Mamba layer: 24 channels, 4 groups of state 5, 4 heads; the state's entries five times, four taps of 64 channels.
         const int mamba = ((24 + 64 + 4) * 20) + (24 * 20);
-        Assert.Equal(new DecoderCosts((23 * 20) + (2 * mamba) + (2 * 24 * 20) + (2 * 12 * 20) + (2 * 28 * 20), 4 * 6, 2 * ((5 * 24 * 5) + (2 * 4 * 64))), nemotron.Costs);
+        const int matrices = (23 * 20) + (2 * mamba) + (2 * 24 * 20) + (2 * 12 * 20) + (2 * 28 * 20);
+        Assert.Equal(new DecoderCosts(matrices, 4 * 6, 2 * ((5 * 24 * 5) + (2 * 4 * 64))), nemotron.Costs);
     }
 
     [Fact]

@@ -71,9 +71,11 @@ internal sealed class PlainDecoder
         for (var head = 0; head < heads; head++)
         {
             var shared = head / (heads / kvHeads);
-            double[] scores = [.. cache.Select(past => Enumerable.Range(0, dim).Sum(d => queries[(head * dim) + d] * past.Keys[(shared * dim) + d]) / Math.Sqrt(dim))];
+            double[] query = queries[(head * dim)..((head + 1) * dim)];
+            double[] scores = [.. cache.Select(past => query.Select((q, d) => q * past.Keys[(shared * dim) + d]).Sum() / Math.Sqrt(dim))];
             double[] weights = [.. scores.Select(s => Math.Exp(s - scores.Max()))];
-            for (var d = 0; d < dim; d++) output[(head * dim) + d] = cache.Select((past, t) => weights[t] * past.Values[(shared * dim) + d]).Sum() / weights.Sum();
+            for (var d = 0; d < dim; d++)
+                output[(head * dim) + d] = cache.Select((past, t) => weights[t] * past.Values[(shared * dim) + d]).Sum() / weights.Sum();
         }
         return Linear($"{module}.o_proj", output);
 
@@ -131,7 +133,8 @@ internal sealed class PlainDecoder
         for (var channel = 0; channel < mixed.Length; channel++)
         {
             var sum = parameters.TryGetValue($"{module}.conv1d.bias", out var bias) ? bias[channel] : 0;
-            for (var back = 0; back < kernel && back < past.Count; back++) sum += taps[(channel * kernel) + kernel - 1 - back] * past[^(back + 1)][channel];
+            for (var back = 0; back < kernel && back < past.Count; back++)
+                sum += taps[(channel * kernel) + kernel - 1 - back] * past[^(back + 1)][channel];
             mixed[channel] = Silu(sum);
         }
         double[] x = mixed[..inner], b = mixed[inner..(inner + shared)], c = mixed[(inner + shared)..];

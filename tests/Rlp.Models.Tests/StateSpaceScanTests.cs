@@ -56,8 +56,8 @@ public sealed class StateSpaceScanTests
         // One token of strong decay puts all later sums at -4,000, where float32 has steps of 2e-4: as much would the differences be off.
         var exact = Inputs(256, 2, withInitial: true) with { A = tensor(new[] { -20.0, -1.0, -0.1, -1e-4 }) };
         exact.Dt.mul_(0.1).narrow(1, 0, 1).fill_(200);
-        var single = new ScanInputs(exact.X.to(float32), exact.Dt.to(float32), exact.A.to(float32), exact.B.to(float32), exact.C.to(float32), exact.Initial!.to(float32));
-        var rounded = new ScanInputs(single.X.to(float64), single.Dt.to(float64), single.A.to(float64), single.B.to(float64), single.C.to(float64), single.Initial!.to(float64));
+        var single = exact.To(ScalarType.Float32);
+        var rounded = single.To(ScalarType.Float64);
 
         var (expected, _) = Loop(rounded);
         var (y, _) = StateSpaceScan.Chunked(single.X, single.Dt, single.A, single.B, single.C, single.Initial, 256);
@@ -101,7 +101,10 @@ public sealed class StateSpaceScanTests
         }
     }
 
-    private sealed record ScanInputs(Tensor X, Tensor Dt, Tensor A, Tensor B, Tensor C, Tensor? Initial);
+    private sealed record ScanInputs(Tensor X, Tensor Dt, Tensor A, Tensor B, Tensor C, Tensor? Initial)
+    {
+        public ScanInputs To(ScalarType type) => new(X.to(type), Dt.to(type), A.to(type), B.to(type), C.to(type), Initial?.to(type));
+    }
 
     private static ScanInputs Inputs(int length, int groups, bool withInitial)
     {
@@ -130,8 +133,9 @@ public sealed class StateSpaceScanTests
                             var (token, group) = ((row * length) + t, head / (Heads / groups));
                             var at = (((((row * Heads) + head) * Dim) + p) * Size) + n;
                             var step = dt[(token * Heads) + head];
-                            h[at] = (Math.Exp(step * a[head]) * h[at]) + (step * x[(((token * Heads) + head) * Dim) + p] * b[(((token * groups) + group) * Size) + n]);
-                            y[(((token * Heads) + head) * Dim) + p] += h[at] * c[(((token * groups) + group) * Size) + n];
+                            var (channel, shared) = ((((token * Heads) + head) * Dim) + p, (((token * groups) + group) * Size) + n);
+                            h[at] = (Math.Exp(step * a[head]) * h[at]) + (step * x[channel] * b[shared]);
+                            y[channel] += h[at] * c[shared];
                         }
         return (tensor(y).view(inputs.X.shape), tensor(h).view(Batch, Heads, Dim, Size));
     }

@@ -26,7 +26,12 @@ internal static class TinyModels
         ["nemotron *-"] = Nemotron("*-"),
         ["nemotron -M-M*, all biases, tied, clamped time steps"] = Nemotron("-M-M*", groups: 1) with
         {
-            MambaBias = true, AttentionBias = true, MlpBias = true, TieWordEmbeddings = true, TimeStepLimit = (0.03, 0.09), ResidualInFloat32 = true,
+            MambaBias = true,
+            AttentionBias = true,
+            MlpBias = true,
+            TieWordEmbeddings = true,
+            TimeStepLimit = (0.03, 0.09),
+            ResidualInFloat32 = true,
         },
         ["nemotron MM, long time steps in one chunk"] = Nemotron("MM") with { InitialTimeStep = (0.3, 3, 0), ChunkSize = 64, ConvolutionKernel = 2 },
         ["nemotron M*, kernel of one, head of one"] = Nemotron("M*") with { ConvolutionKernel = 1, MambaHeadDim = 1, StateSize = 3, AttentionHeads = 3, KeyValueHeads = 1, HeadDim = 7 },

@@ -13,17 +13,43 @@ internal sealed class TinyPolicy : IDisposable
         {
             "qwen3" => new Qwen3Config
             {
-                VocabularySize = Tokenizer.VocabularySize, HiddenSize = 16, IntermediateSize = 24, Layers = 2, AttentionHeads = 4, KeyValueHeads = 2, HeadDim = 4,
+                VocabularySize = Tokenizer.VocabularySize,
+                HiddenSize = 16,
+                IntermediateSize = 24,
+                Layers = 2,
+                AttentionHeads = 4,
+                KeyValueHeads = 2,
+                HeadDim = 4,
             },
             "llama" => new LlamaConfig
             {
-                VocabularySize = Tokenizer.VocabularySize, HiddenSize = 16, IntermediateSize = 24, Layers = 2, AttentionHeads = 3, KeyValueHeads = 1, HeadDim = 6,
-                AttentionBias = true, RopeScaling = new Llama3RopeScaling(4, 1, 4, 16), TieWordEmbeddings = false,
+                VocabularySize = Tokenizer.VocabularySize,
+                HiddenSize = 16,
+                IntermediateSize = 24,
+                Layers = 2,
+                AttentionHeads = 3,
+                KeyValueHeads = 1,
+                HeadDim = 6,
+                AttentionBias = true,
+                RopeScaling = new Llama3RopeScaling(4, 1, 4, 16),
+                TieWordEmbeddings = false,
             },
             "nemotron" => new NemotronHConfig
             {
-                VocabularySize = Tokenizer.VocabularySize, HiddenSize = 16, IntermediateSize = 24, Layers = 4, Pattern = "MM*-", AttentionHeads = 4, KeyValueHeads = 2,
-                HeadDim = 4, MambaHeads = 4, MambaHeadDim = 4, MambaGroups = 2, StateSize = 6, ChunkSize = 4, TieWordEmbeddings = false,
+                VocabularySize = Tokenizer.VocabularySize,
+                HiddenSize = 16,
+                IntermediateSize = 24,
+                Layers = 4,
+                Pattern = "MM*-",
+                AttentionHeads = 4,
+                KeyValueHeads = 2,
+                HeadDim = 4,
+                MambaHeads = 4,
+                MambaHeadDim = 4,
+                MambaGroups = 2,
+                StateSize = 6,
+                ChunkSize = 4,
+                TieWordEmbeddings = false,
             },
             _ => throw new ArgumentOutOfRangeException(nameof(architecture), architecture, null),
         };
