@@ -13,8 +13,8 @@ public sealed record ArenaLeaf(string Name, long[] Shape, long Offset)
 }
 
 /// <summary>
-/// Where each parameter lies in the flat tensor: matrices first (they are decayed), vectors behind them, every leaf on a 64-byte boundary so
-/// that vectorised kernels take the same path for every copy of the arena.
+/// Where each parameter lies in the flat tensor: matrices first (they are decayed), vectors and the like behind them, every leaf on a
+/// 64-byte boundary so that vectorised kernels take the same path for every copy of the arena.
 /// </summary>
 public sealed class ArenaLayout
 {
@@ -52,11 +52,27 @@ public sealed class ArenaLayout
         DecayedLength = Length;
     }
 
-    public void AddVector(string name, long length)
+    public void AddVector(string name, long length) => AddUndecayed(name, length);
+
+    /// <summary>Adds a bias made of the named parts, one behind the other.</summary>
+    public void AddBias(string leaf, params (string Name, long Length)[] parts)
     {
         vectorsBegun = true;
-        slots.Add(new ArenaSlot(name, [length], Length));
-        Add(new ArenaLeaf(name, [length], Length));
+        var offset = Length;
+        foreach (var (name, length) in parts)
+        {
+            slots.Add(new ArenaSlot(name, [length], offset));
+            offset += length;
+        }
+        Add(new ArenaLeaf(leaf, [parts.Sum(p => p.Length)], Length));
+    }
+
+    /// <summary>Adds a tensor of any shape that, like the vectors, is not decayed: the weights of a short convolution.</summary>
+    public void AddUndecayed(string name, params long[] shape)
+    {
+        vectorsBegun = true;
+        slots.Add(new ArenaSlot(name, shape, Length));
+        Add(new ArenaLeaf(name, shape, Length));
     }
 
     private void Add(ArenaLeaf leaf)

@@ -1,10 +1,13 @@
-using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Rlp.Models;
 
-/// <summary>The shape of a Qwen3 decoder, in the terms of a Hugging Face config.json.</summary>
-public sealed record DecoderConfig
+/// <summary>The shape of a decoder, in the terms of a Hugging Face config.json; each architecture has a record of its own.</summary>
+public abstract record DecoderConfig
 {
+    /// <summary>More than any size of any decoder: what is above it is a damaged file.</summary>
+    internal const int LargestSize = 1 << 24;
+
     public required int VocabularySize { get; init; }
     public required int HiddenSize { get; init; }
     public required int IntermediateSize { get; init; }
@@ -12,136 +15,126 @@ public sealed record DecoderConfig
     public required int AttentionHeads { get; init; }
     public required int KeyValueHeads { get; init; }
     public required int HeadDim { get; init; }
-    public double RopeTheta { get; init; } = 10_000;
     public double RmsNormEps { get; init; } = 1e-6;
     public bool TieWordEmbeddings { get; init; } = true;
 
     /// <summary>Standard deviation of initial weights.</summary>
     public double InitializerRange { get; init; } = 0.02;
 
-    /// <summary>Layers * heads * headDim: the width of attention for FLOP counts.</summary>
-    public long AttentionWidth => (long)Layers * AttentionHeads * HeadDim;
+    /// <summary>The config.json that this was read from, word for word; null where there was none.</summary>
+    public string? Document { get; init; }
 
-    /// <exception cref="ModelFormatException">A size that no decoder can have.</exception>
-    public DecoderConfig Validated(string source)
+    /// <summary>As in config.json's "architectures".</summary>
+    public abstract string Architecture { get; }
+
+    /// <summary>As in config.json's "model_type".</summary>
+    public abstract string ModelType { get; }
+
+    private protected virtual string NormKey => "rms_norm_eps";
+
+    /// <summary>Layers with attention.</summary>
+    public virtual int AttentionLayers => Layers;
+
+    /// <exception cref="ModelFormatException">A size or number that no decoder can have.</exception>
+    public virtual DecoderConfig Validated(string source)
     {
-        Positive(VocabularySize, "vocab_size");
-        Positive(HiddenSize, "hidden_size");
-        Positive(IntermediateSize, "intermediate_size");
-        Positive(Layers, "num_hidden_layers");
-        Positive(AttentionHeads, "num_attention_heads");
-        Positive(KeyValueHeads, "num_key_value_heads");
-        Positive(HeadDim, "head_dim");
+        Size(VocabularySize, "vocab_size");
+        Size(HiddenSize, "hidden_size");
+        Size(IntermediateSize, "intermediate_size");
+        Size(Layers, "num_hidden_layers");
+        Size(AttentionHeads, "num_attention_heads");
+        Size(KeyValueHeads, "num_key_value_heads");
+        Size(HeadDim, "head_dim");
         if (AttentionHeads % KeyValueHeads != 0)
             throw new ModelFormatException($"{source}: num_attention_heads {AttentionHeads} is not a multiple of num_key_value_heads {KeyValueHeads}");
-        if (HeadDim % 2 != 0)
-            throw new ModelFormatException($"{source}: head_dim {HeadDim} is odd; rotary embedding rotates pairs");
+        if (!(RmsNormEps is > 0 and < 1)) throw new ModelFormatException($"{source}: {NormKey} is {RmsNormEps}; expected above 0 and below 1");
+        if (!(InitializerRange is >= 0 and < double.PositiveInfinity))
+            throw new ModelFormatException($"{source}: initializer_range is {InitializerRange}; expected 0 or above");
         return this;
 
-        void Positive(int value, string key)
-        {
-            if (value < 1) throw new ModelFormatException($"{source}: {key} is {value}; expected at least 1");
-        }
+        void Size(int value, string key) => CheckSize(source, key, value);
     }
 
-    /// <summary>Reads the config.json of a Qwen3 folder.</summary>
+    /// <summary>Reads the config.json of a model folder, whichever architecture it is of.</summary>
     /// <exception cref="ModelFormatException">
-    /// Not a Qwen3 decoder, a missing or ill-typed key, or a key whose value asks for mathematics that is not implemented.
+    /// Not JSON, an unknown architecture, a missing or ill-typed key, a number out of range, or a key whose value asks for mathematics that is not
+    /// implemented.
     /// </exception>
     public static DecoderConfig Read(string path)
     {
-        JsonDocument document;
+        byte[] bytes;
         try
         {
-            document = JsonDocument.Parse(File.ReadAllBytes(path));
+            bytes = File.ReadAllBytes(path);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new ModelFormatException($"{path}: not JSON: {e.Message}", e);
+            throw new ModelFormatException($"{path}: the file does not exist", e);
         }
-        using (document)
-        {
-            var root = document.RootElement;
-            if (root.ValueKind != JsonValueKind.Object) throw new ModelFormatException($"{path}: expected a JSON object");
-            Only("model_type", "qwen3");
-            Only("hidden_act", "silu");
-            OnlyFalse("attention_bias");
-            OnlyFalse("use_sliding_window");
-            if (root.TryGetProperty("rope_scaling", out var scaling) && scaling.ValueKind != JsonValueKind.Null)
-                throw new ModelFormatException($"{path}: rope_scaling is set; only unscaled rotary embeddings are supported");
-            var hidden = Integer("hidden_size", null);
-            var heads = Integer("num_attention_heads", null);
-            return new DecoderConfig
-            {
-                VocabularySize = Integer("vocab_size", null),
-                HiddenSize = hidden,
-                IntermediateSize = Integer("intermediate_size", null),
-                Layers = Integer("num_hidden_layers", null),
-                AttentionHeads = heads,
-                KeyValueHeads = Integer("num_key_value_heads", heads),
-                HeadDim = Integer("head_dim", heads == 0 ? 0 : hidden / heads),
-                RopeTheta = Number("rope_theta", 10_000),
-                RmsNormEps = Number("rms_norm_eps", 1e-6),
-                TieWordEmbeddings = Flag("tie_word_embeddings", false),
-                InitializerRange = Number("initializer_range", 0.02),
-            }.Validated(path);
-
-            JsonElement? Find(string key) =>
-                root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
-
-            int Integer(string key, int? fallback) => Find(key) switch
-            {
-                null => fallback ?? throw new ModelFormatException($"{path}: '{key}' is missing"),
-                { ValueKind: JsonValueKind.Number } v when v.TryGetInt32(out var i) => i,
-                { } v => throw new ModelFormatException($"{path}: '{key}' is {v.GetRawText()}; expected a whole number"),
-            };
-
-            double Number(string key, double fallback) => Find(key) switch
-            {
-                null => fallback,
-                { ValueKind: JsonValueKind.Number } v => v.GetDouble(),
-                { } v => throw new ModelFormatException($"{path}: '{key}' is {v.GetRawText()}; expected a number"),
-            };
-
-            bool Flag(string key, bool fallback) => Find(key) switch
-            {
-                null => fallback,
-                { ValueKind: JsonValueKind.True } => true,
-                { ValueKind: JsonValueKind.False } => false,
-                { } v => throw new ModelFormatException($"{path}: '{key}' is {v.GetRawText()}; expected true or false"),
-            };
-
-            void Only(string key, string supported)
-            {
-                if (Find(key) is { } v && (v.ValueKind != JsonValueKind.String || v.GetString() != supported))
-                    throw new ModelFormatException($"{path}: '{key}' is {v.GetRawText()}; only \"{supported}\" is supported");
-            }
-
-            void OnlyFalse(string key)
-            {
-                if (Flag(key, false)) throw new ModelFormatException($"{path}: '{key}' is true, which is not supported");
-            }
-        }
+        return Parse(System.Text.Encoding.UTF8.GetString(bytes), path);
     }
 
-    /// <summary>The config.json of this decoder, as Hugging Face's Qwen3ForCausalLM reads it.</summary>
-    public string ToJson() => JsonSerializer.Serialize(new Dictionary<string, object>
+    /// <summary>The same from the text of a config.json.</summary>
+    /// <param name="source">What messages call it.</param>
+    /// <exception cref="ModelFormatException">As in <see cref="Read"/>.</exception>
+    public static DecoderConfig Parse(string json, string source)
     {
-        ["architectures"] = new[] { "Qwen3ForCausalLM" },
-        ["model_type"] = "qwen3",
-        ["torch_dtype"] = "float32",
-        ["vocab_size"] = VocabularySize,
-        ["hidden_size"] = HiddenSize,
-        ["intermediate_size"] = IntermediateSize,
-        ["num_hidden_layers"] = Layers,
-        ["num_attention_heads"] = AttentionHeads,
-        ["num_key_value_heads"] = KeyValueHeads,
-        ["head_dim"] = HeadDim,
-        ["hidden_act"] = "silu",
-        ["attention_bias"] = false,
-        ["rope_theta"] = RopeTheta,
-        ["rms_norm_eps"] = RmsNormEps,
-        ["tie_word_embeddings"] = TieWordEmbeddings,
-        ["initializer_range"] = InitializerRange,
-    }, new JsonSerializerOptions { WriteIndented = true });
+        var document = new ConfigDocument(json, source);
+        document.Off(
+            "quantization_config", "compression_config", "pruned_heads", "add_cross_attention", "is_encoder_decoder", "tie_encoder_decoder",
+            "attention_dropout", "hidden_dropout", "num_experts", "num_local_experts", "n_routed_experts", "n_shared_experts", "num_experts_per_tok",
+            "moe_intermediate_size", "moe_shared_expert_intermediate_size", "moe_latent_size", "mlp_only_layers", "decoder_sparse_step");
+        DecoderConfig config = document.Architecture() switch
+        {
+            Qwen3Config.Name => Qwen3Config.Read(document),
+            LlamaConfig.Name => LlamaConfig.Read(document),
+            _ => NemotronHConfig.Read(document),
+        };
+        document.RefuseTheRest(config.Architecture);
+        return (config with { Document = json }).Validated(source);
+    }
+
+    /// <summary>
+    /// The config.json of this decoder, as Hugging Face reads it. Where the decoder was read from one, that document with what has been changed
+    /// since.
+    /// </summary>
+    public string ToJson()
+    {
+        var own = new JsonObject
+        {
+            ["architectures"] = new JsonArray(Architecture),
+            ["model_type"] = ModelType,
+            ["torch_dtype"] = "float32",
+            ["vocab_size"] = VocabularySize,
+            ["hidden_size"] = HiddenSize,
+            ["intermediate_size"] = IntermediateSize,
+            ["num_hidden_layers"] = Layers,
+            ["num_attention_heads"] = AttentionHeads,
+            ["num_key_value_heads"] = KeyValueHeads,
+            ["head_dim"] = HeadDim,
+            ["tie_word_embeddings"] = TieWordEmbeddings,
+            ["initializer_range"] = InitializerRange,
+        };
+        Write(own);
+        if (Document is null) return ConfigDocument.Text(own);
+
+        var before = ConfigDocument.Object((Parse(Document, "config.json") with { Document = null }).ToJson());
+        var changed = own.Where(p => !JsonNode.DeepEquals(p.Value, before[p.Key])).ToList();
+        if (changed.Count == 0) return Document;
+        var document = ConfigDocument.Object(Document);
+        foreach (var (key, value) in changed) document[key] = value?.DeepClone();
+        var text = ConfigDocument.Text(document);
+        return Parse(text, "config.json") with { Document = Document } == this
+            ? text
+            : throw new InvalidOperationException(
+                $"the config.json read has another name for one of {string.Join(", ", changed.Select(c => c.Key))}; set Document to null to write a new one");
+    }
+
+    /// <summary>Adds the keys that only this architecture has.</summary>
+    private protected abstract void Write(JsonObject json);
+
+    private protected static void CheckSize(string source, string key, int value)
+    {
+        if (value is < 1 or > LargestSize) throw new ModelFormatException($"{source}: {key} is {value}; expected at least 1 and at most {LargestSize}");
+    }
 }

@@ -2,9 +2,10 @@ using static TorchSharp.torch;
 
 namespace Rlp.Models;
 
-/// <summary>Rotary position embedding in the half-rotating (NeoX) form that Qwen3 uses: pairs are (i, i + headDim / 2).</summary>
-internal sealed class RotaryEmbedding(int headDim, double theta, Device device) : IDisposable
+/// <summary>Rotary position embedding in the half-rotating (NeoX) form of Qwen3 and Llama: pairs are (i, i + headDim / 2).</summary>
+internal sealed class RotaryEmbedding(int headDim, double theta, RopeScaling? scaling, ScalarType dtype, Device device) : IDisposable
 {
+    private readonly ScalarType dtype = dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
     private Tensor cosine = zeros(0, headDim, device: device).DetachFromDisposeScope();
     private Tensor sine = zeros(0, headDim, device: device).DetachFromDisposeScope();
 
@@ -17,7 +18,14 @@ internal sealed class RotaryEmbedding(int headDim, double theta, Device device) 
             : (Rows(cosine, positions), Rows(sine, positions)); // [B, T, 1, D]
         var half = headDim / 2;
         var rotated = cat([x.narrow(-1, half, half), x.narrow(-1, 0, half)], -1); // the sign of the first half is in the sine table
-        return x * cos + rotated * sin;
+        return x * cos.to(x.dtype) + rotated * sin.to(x.dtype);
+    }
+
+    /// <summary>Radians per position of each pair, [headDim / 2] float64: theta^(-2i/D), scaled.</summary>
+    internal static Tensor Frequencies(int headDim, double theta, RopeScaling? scaling, Device device)
+    {
+        var frequencies = pow(theta, arange(headDim / 2, dtype: float64, device: device).mul(-2.0 / headDim));
+        return scaling is null ? frequencies : scaling.Apply(frequencies);
     }
 
     private Tensor Rows(Tensor table, Tensor positions) =>
@@ -30,13 +38,11 @@ internal sealed class RotaryEmbedding(int headDim, double theta, Device device) 
         using var ordinary = inference_mode(false); // the tables outlive a sampling call and take part in training
         using var scope = NewDisposeScope();
         var length = Math.Max(64, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)positions));
-        var half = headDim / 2;
-        var frequencies = pow(theta, arange(half, dtype: float64, device: device).mul(-2.0 / headDim)); // theta^(-2i/D)
-        var angles = outer(arange(length, dtype: float64, device: device), frequencies); // [T, D/2]
+        var angles = outer(arange(length, dtype: float64, device: device), Frequencies(headDim, theta, scaling, device)); // [T, D/2]
         cosine.Dispose();
         sine.Dispose();
-        cosine = cat([angles.cos(), angles.cos()], -1).to(float32).DetachFromDisposeScope();
-        sine = cat([angles.sin().neg(), angles.sin()], -1).to(float32).DetachFromDisposeScope();
+        cosine = cat([angles.cos(), angles.cos()], -1).to(dtype).DetachFromDisposeScope();
+        sine = cat([angles.sin().neg(), angles.sin()], -1).to(dtype).DetachFromDisposeScope();
     }
 
     public void Dispose()

@@ -13,20 +13,21 @@ public static class Budgets
         checked(rollouts * sequenceLength * batchSize * iterations + inputTokens);
 
     /// <summary>
-    /// FLOPs of one forward pass over a sequence: 2 per weight of a matrix and token, plus attention's two products with the visible keys
-    /// (2 * 2 * layers * heads * headDim per query-key pair). A backward pass costs twice as much.
+    /// FLOPs of one forward pass over a sequence: 2 per weight of a matrix and token, attention's two products with the visible keys
+    /// (2 * 2 * layers * heads * headDim per query-key pair), and what recurrent states take per token. A backward pass costs twice as much.
     /// </summary>
     /// <param name="matrixParameters">Weights that multiply a token: all matrices, the output head included, the embedding look-up not.</param>
     /// <param name="queries">Tokens computed.</param>
     /// <param name="cachedKeys">Tokens before them whose keys are read from a cache.</param>
-    /// <param name="attentionWidth">layers * heads * headDim.</param>
-    public static double ForwardFlops(long matrixParameters, long queries, long cachedKeys, long attentionWidth)
+    /// <param name="attentionWidth">Attention layers * heads * headDim.</param>
+    /// <param name="stateFlops">FLOPs per token of recurrent states.</param>
+    public static double ForwardFlops(long matrixParameters, long queries, long cachedKeys, long attentionWidth, long stateFlops = 0)
     {
         var pairs = queries * (double)cachedKeys + queries * (queries + 1) / 2.0;
-        return 2.0 * matrixParameters * queries + 4.0 * attentionWidth * pairs;
+        return 2.0 * matrixParameters * queries + 4.0 * attentionWidth * pairs + stateFlops * (double)queries;
     }
 
     /// <summary>Forward and backward of one sequence without a cache: three times the forward pass.</summary>
-    public static double TrainingFlops(long matrixParameters, long tokens, long attentionWidth) =>
-        3 * ForwardFlops(matrixParameters, tokens, 0, attentionWidth);
+    public static double TrainingFlops(long matrixParameters, long tokens, long attentionWidth, long stateFlops = 0) =>
+        3 * ForwardFlops(matrixParameters, tokens, 0, attentionWidth, stateFlops);
 }

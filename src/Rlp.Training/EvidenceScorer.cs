@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Rlp.Training;
 
 /// <summary>Evidence by a full teacher-forced pass, without a cache and without gradient (steps 5 and 6 of Algorithm 1).</summary>
-public sealed class EvidenceScorer(Qwen3Decoder decoder, ITokenizer tokenizer, int microBatchTokens)
+public sealed class EvidenceScorer(IDecoder decoder, ITokenizer tokenizer, int microBatchTokens)
 {
     /// <summary>log p(x_t | prefix) in nats: S_ema where the decoder is the teacher.</summary>
     public double[] WithoutThought(IReadOnlyList<GroupPosition> positions) =>

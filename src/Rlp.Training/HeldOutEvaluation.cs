@@ -15,7 +15,7 @@ public sealed class HeldOutEvaluation : IDisposable
     private const int ProblemsAtOnce = 64;
     private const int Samples = 6; // shown in reports
 
-    private readonly Qwen3Decoder policy;
+    private readonly IDecoder policy;
     private readonly ITokenizer tokenizer;
     private readonly CompareSettings settings;
     private readonly long seed;
@@ -24,7 +24,7 @@ public sealed class HeldOutEvaluation : IDisposable
     private readonly Tensor answerMask; // [V]: an answer is text, neither padding nor a thought marker
 
     /// <param name="problems">One position per held-out problem, at least as many as any evaluation asks for.</param>
-    public HeldOutEvaluation(Qwen3Decoder policy, ITokenizer tokenizer, CompareSettings settings, long seed, IReadOnlyList<GroupPosition> problems)
+    public HeldOutEvaluation(IDecoder policy, ITokenizer tokenizer, CompareSettings settings, long seed, IReadOnlyList<GroupPosition> problems)
     {
         (this.policy, this.tokenizer, this.settings, this.seed, this.problems) = (policy, tokenizer, settings, seed, problems);
         sampler = new ThoughtSampler(policy, tokenizer, seed, settings.Temperature, settings.MaxThoughtTokens);

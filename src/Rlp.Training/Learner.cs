@@ -13,14 +13,14 @@ namespace Rlp.Training;
 /// </summary>
 public sealed class Learner : IDisposable
 {
-    private readonly Qwen3Decoder policy;
+    private readonly IDecoder policy;
     private readonly ITokenizer tokenizer;
     private readonly StageSettings stage;
     private readonly SamplingMasks masks;
-    private readonly Qwen3Decoder? reference;
+    private readonly IDecoder? reference;
 
     /// <param name="reference">The fixed pi_ref of the KL penalty; needed when and only when beta is above zero.</param>
-    public Learner(Qwen3Decoder policy, ITokenizer tokenizer, StageSettings stage, Qwen3Decoder? reference = null)
+    public Learner(IDecoder policy, ITokenizer tokenizer, StageSettings stage, IDecoder? reference = null)
     {
         (this.policy, this.tokenizer, this.stage, this.reference) = (policy, tokenizer, stage, reference);
         if (stage.Rlp is { Beta: > 0 } && reference is null) throw new ArgumentException("a KL penalty (beta > 0) needs a reference policy", nameof(reference));
@@ -138,7 +138,7 @@ public sealed class Learner : IDisposable
     }
 
     /// <summary>log pi(. | prefix, thought so far) at the sampling temperature and under the sampling masks, for each thought token: [m, V].</summary>
-    private Tensor Distribution(Qwen3Decoder decoder, ThoughtTokens part, double temperature)
+    private Tensor Distribution(IDecoder decoder, ThoughtTokens part, double temperature)
     {
         using var scope = NewDisposeScope();
         var hidden = decoder.Hidden(TokenBatch.RightPadded(part.Sequences, tokenizer.Padding, part.Rows.device)); // [b, T, H]

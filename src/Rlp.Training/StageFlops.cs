@@ -7,21 +7,24 @@ namespace Rlp.Training;
 /// <summary>Floating-point operations of one step, padding and recomputation not counted.</summary>
 public static class StageFlops
 {
-    public static double Ntp(Qwen3Decoder model, IReadOnlyList<int[]> documents) =>
-        documents.Sum(d => Budgets.TrainingFlops(model.MatrixParameters, d.Length, model.Config.AttentionWidth));
-
-    /// <summary>Rollout (each prefix once, then every thought token against its cache), the teacher's pass, and training on every thought.</summary>
-    public static double Rlp(Qwen3Decoder model, IReadOnlyList<ScoredGroup> groups)
+    public static double Ntp(IDecoder model, IReadOnlyList<int[]> documents)
     {
-        var (parameters, width) = (model.MatrixParameters, model.Config.AttentionWidth);
+        var (parameters, width, state) = model.Costs;
+        return documents.Sum(d => Budgets.TrainingFlops(parameters, d.Length, width, state));
+    }
+
+    /// <summary>Rollout (each prefix once, then every thought token against its state), the teacher's pass, and training on every thought.</summary>
+    public static double Rlp(IDecoder model, IReadOnlyList<ScoredGroup> groups)
+    {
+        var (parameters, width, state) = model.Costs;
         double flops = 0;
         foreach (var group in groups)
         {
             var prefix = group.Sampled.Position.Prefix.Length;
-            flops += Budgets.ForwardFlops(parameters, prefix + 1, 0, width) + Budgets.ForwardFlops(parameters, prefix, 0, width);
+            flops += Budgets.ForwardFlops(parameters, prefix + 1, 0, width, state) + Budgets.ForwardFlops(parameters, prefix, 0, width, state);
             foreach (var thought in group.Sampled.Thoughts)
-                flops += Budgets.ForwardFlops(parameters, thought.Tokens.Length, prefix + 1, width)
-                    + Budgets.TrainingFlops(parameters, prefix + 1 + thought.Tokens.Length, width);
+                flops += Budgets.ForwardFlops(parameters, thought.Tokens.Length, prefix + 1, width, state)
+                    + Budgets.TrainingFlops(parameters, prefix + 1 + thought.Tokens.Length, width, state);
         }
         return flops;
     }

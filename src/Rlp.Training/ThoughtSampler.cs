@@ -9,9 +9,9 @@ namespace Rlp.Training;
 
 /// <summary>
 /// Samples thoughts (step 3 of Algorithm 1): prefills each prefix and the forced begin marker once, then decodes the G thoughts of all
-/// positions together. S_pred (step 6) is read from the same cache after the closing marker.
+/// positions together. S_pred (step 6) is read from the same state after the closing marker.
 /// </summary>
-public sealed class ThoughtSampler(Qwen3Decoder policy, ITokenizer tokenizer, long seed, double temperature, int maxThoughtTokens) : IDisposable
+public sealed class ThoughtSampler(IDecoder policy, ITokenizer tokenizer, long seed, double temperature, int maxThoughtTokens) : IDisposable
 {
     private readonly SamplingMasks masks = new(tokenizer, policy.Parameters.Values.device);
 
@@ -40,9 +40,9 @@ public sealed class ThoughtSampler(Qwen3Decoder policy, ITokenizer tokenizer, lo
 
         var (prefixes, padding) = TokenBatch.LeftPadded([.. positions.Select(p => (int[])[.. p.Prefix, tokenizer.BeginThought])], tokenizer.Padding, device);
         var prefixLength = prefixes.shape[1];
-        using var prefixCache = new KeyValueCache(policy.Config, positions.Count, prefixLength, device);
-        var logits = policy.Logits(policy.Hidden(prefixes, prefixCache, padding).select(1, prefixLength - 1)).repeat_interleave(groupSize, 0); // [N, V]
-        using var cache = prefixCache.Repeat(groupSize, prefixLength + maxThoughtTokens);
+        using var prefixState = policy.NewState(positions.Count, prefixLength);
+        var logits = policy.Logits(policy.Hidden(prefixes, prefixState, padding).select(1, prefixLength - 1)).repeat_interleave(groupSize, 0); // [N, V]
+        using var state = prefixState.Repeat(groupSize, prefixLength + maxThoughtTokens);
 
         var noise = Noise(step, positions, groupSize, purpose, device); // [max, N]
         var nextTokens = tensor(positions.SelectMany(p => Enumerable.Repeat((long)p.NextToken, groupSize)).ToArray(), device: device); // [N]
@@ -60,7 +60,7 @@ public sealed class ThoughtSampler(Qwen3Decoder policy, ITokenizer tokenizer, lo
 
             var ended = tokens.eq(end).logical_and(done.logical_not());
             done = done.logical_or(ended).MoveToOuterDisposeScope();
-            logits = policy.Logits(policy.Hidden(tokens.unsqueeze(-1), cache).squeeze(1)).MoveToOuterDisposeScope();
+            logits = policy.Logits(policy.Hidden(tokens.unsqueeze(-1), state).squeeze(1)).MoveToOuterDisposeScope();
             evidence = where(ended, Evidence.LogProbability(logits, nextTokens), evidence).MoveToOuterDisposeScope();
             if (predictions is not null) predictions = where(ended.unsqueeze(-1), logits, predictions).MoveToOuterDisposeScope();
             if (done.all().item<bool>()) break;

@@ -9,7 +9,12 @@ public sealed class LearnerTests
 {
     private static StageSettings Stage(int microBatchTokens = 16_384, double beta = 0, double learningRate = 1e-3) => new()
     {
-        Id = "rlp", Kind = StageKind.Rlp, Steps = 10, BatchSize = 3, Data = [], MicroBatchTokens = microBatchTokens,
+        Id = "rlp",
+        Kind = StageKind.Rlp,
+        Steps = 10,
+        BatchSize = 3,
+        Data = [],
+        MicroBatchTokens = microBatchTokens,
         Optimizer = new OptimizerSettings { LearningRate = learningRate, MaxGradNorm = 0 },
         Rlp = new RlpSettings { GroupSize = 4, Temperature = 0.7, MaxThoughtTokens = 6, Beta = beta },
     };
@@ -22,7 +27,7 @@ public sealed class LearnerTests
             teacherEvidence))];
     }
 
-    private static float[] Gradient(TinyPolicy policy, IReadOnlyList<ScoredGroup> groups, StageSettings stage, Qwen3Decoder? reference = null)
+    private static float[] Gradient(TinyPolicy policy, IReadOnlyList<ScoredGroup> groups, StageSettings stage, IDecoder? reference = null)
     {
         using var learner = new Learner(policy.Decoder, policy.Tokenizer, stage, reference);
         learner.ApplyRlp(1, groups);
@@ -71,11 +76,13 @@ public sealed class LearnerTests
     }
 
     [Theory]
-    [InlineData(0.0)] // on policy
-    [InlineData(0.3)] // behind: some ratios are clipped
-    public void Gradient_and_loss_equal_the_equations_written_out(double staleness)
+    [InlineData("qwen3", 0.0)] // on policy
+    [InlineData("qwen3", 0.3)] // behind: some ratios are clipped
+    [InlineData("llama", 0.3)]
+    [InlineData("nemotron", 0.3)]
+    public void Gradient_and_loss_equal_the_equations_written_out(string architecture, double staleness)
     {
-        using var policy = new TinyPolicy();
+        using var policy = new TinyPolicy(architecture: architecture);
         var groups = Groups(policy, staleness: staleness);
         var (loss, expected) = Plain(policy, groups, Stage().Rlp!);
 
@@ -108,10 +115,11 @@ public sealed class LearnerTests
         AssertClose(Gradient(policy, Groups(policy), Stage()), Gradient(other, Groups(other), Stage(microBatchTokens: 25)), 1e-5);
     }
 
-    [Fact]
-    public void Behaviour_and_learner_give_the_same_log_probabilities_so_that_on_policy_ratios_are_one()
+    [Theory]
+    [MemberData(nameof(TinyPolicy.Architectures), MemberType = typeof(TinyPolicy))]
+    public void Behaviour_and_learner_give_the_same_log_probabilities_so_that_on_policy_ratios_are_one(string architecture)
     {
-        using var policy = new TinyPolicy();
+        using var policy = new TinyPolicy(architecture: architecture);
         var groups = Groups(policy);
         using var learner = new Learner(policy.Decoder, policy.Tokenizer, Stage() with { Rlp = Stage().Rlp! with { EpsilonLow = 1e-5, EpsilonHigh = 1e-5 } });
 

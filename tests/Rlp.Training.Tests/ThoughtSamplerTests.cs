@@ -35,9 +35,11 @@ public sealed class ThoughtSamplerTests
         Assert.All(thoughts.Where(t => !t.Clipped), t => Assert.True(t.LogProbabilities[^1] < 0));
     }
 
-    [Fact]
-    public void A_thought_depends_on_its_group_and_member_but_not_on_the_company_it_is_sampled_in()
+    [Theory]
+    [MemberData(nameof(TinyPolicy.Architectures), MemberType = typeof(TinyPolicy))]
+    public void A_thought_depends_on_its_group_and_member_but_not_on_the_company_it_is_sampled_in(string architecture)
     {
+        using var policy = new TinyPolicy(architecture: architecture);
         using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 5, temperature: 1.0, maxThoughtTokens: 6);
         var positions = policy.Positions("1+2=", "3+4-5=", "9=");
         var together = sampler.Sample(7, positions, 6);
@@ -56,9 +58,11 @@ public sealed class ThoughtSamplerTests
         Assert.Equal(sampler.Sample(7, positions, 6).Select(g => g.ThoughtsSha256()), together.Select(g => g.ThoughtsSha256()));
     }
 
-    [Fact]
-    public void Evidence_from_the_cache_agrees_with_a_full_teacher_forced_pass()
+    [Theory]
+    [MemberData(nameof(TinyPolicy.Architectures), MemberType = typeof(TinyPolicy))]
+    public void Evidence_from_the_state_agrees_with_a_full_teacher_forced_pass(string architecture)
     {
+        using var policy = new TinyPolicy(architecture: architecture);
         using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 2, temperature: 1.0, maxThoughtTokens: 6);
         var groups = sampler.Sample(1, policy.Positions("1+2=", "3+4-5=", "9="), 8);
 

@@ -50,7 +50,7 @@ public sealed class TorchEngineFactory : IEngineFactory
         var kind => throw new ArgumentOutOfRangeException(nameof(recipe), kind, "unknown tokenizer kind"),
     };
 
-    internal static DecoderConfig Config(Recipe recipe, ITokenizer tokenizer) => new DecoderConfig
+    internal static DecoderConfig Config(Recipe recipe, ITokenizer tokenizer) => new Qwen3Config
     {
         VocabularySize = tokenizer.VocabularySize,
         HiddenSize = recipe.Model.HiddenSize,

@@ -14,8 +14,8 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
     private readonly ITokenizer tokenizer;
     private readonly ParameterArena parameters;
     private readonly ParameterArena? reference;
-    private readonly Qwen3Decoder policy;
-    private readonly Qwen3Decoder? referencePolicy;
+    private readonly IDecoder policy;
+    private readonly IDecoder? referencePolicy;
     private readonly Learner learner;
 
     public TorchLearnerEngine(StageContext context, CheckpointReference? checkpoint)
@@ -23,12 +23,12 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
         this.context = context;
         tokenizer = TorchEngineFactory.Tokenizer(context.Recipe);
         var config = TorchEngineFactory.Config(context.Recipe, tokenizer);
-        parameters = new ParameterArena(Qwen3Decoder.Layout(config), trainable: true);
-        policy = new Qwen3Decoder(config, parameters);
+        parameters = new ParameterArena(Decoder.Layout(config), trainable: true);
+        policy = Decoder.Create(config, parameters);
         if (context.Stage.Rlp is { Beta: > 0 })
         {
             reference = new ParameterArena(parameters.Layout, trainable: false);
-            referencePolicy = new Qwen3Decoder(config, reference);
+            referencePolicy = Decoder.Create(config, reference);
         }
         learner = new Learner(policy, tokenizer, context.Stage, referencePolicy);
         try
@@ -77,7 +77,7 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
     {
         if (checkpoint is null)
         {
-            parameters.Initialize(context.Recipe.Seed, policy.Config.InitializerRange);
+            policy.Initialize(context.Recipe.Seed);
         }
         else
         {

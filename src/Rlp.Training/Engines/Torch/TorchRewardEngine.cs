@@ -6,13 +6,13 @@ namespace Rlp.Training.Engines.Torch;
 /// <summary>Scores positions with the teacher published on this node.</summary>
 internal sealed class TorchRewardEngine : IRewardEngine
 {
-    private readonly Qwen3Decoder teacher;
+    private readonly IDecoder teacher;
     private readonly EvidenceScorer scorer;
 
     public TorchRewardEngine(StageContext context)
     {
         ITokenizer tokenizer = TorchEngineFactory.Tokenizer(context.Recipe);
-        teacher = new Qwen3Decoder(TorchEngineFactory.Config(context.Recipe, tokenizer),
+        teacher = Decoder.Create(TorchEngineFactory.Config(context.Recipe, tokenizer),
             context.Weights.Get<ParameterArena>(context.RunId, TorchTeacherEngine.Published));
         scorer = new EvidenceScorer(teacher, tokenizer, context.Stage.MicroBatchTokens);
     }

@@ -9,7 +9,7 @@ internal sealed class TorchRolloutEngine : IRolloutEngine
 {
     private readonly StageContext context;
     private readonly ITokenizer tokenizer;
-    private readonly Qwen3Decoder policy;
+    private readonly IDecoder policy;
     private readonly ThoughtSampler? sampler;
     private HeldOutEvaluation? evaluation;
 
@@ -17,7 +17,7 @@ internal sealed class TorchRolloutEngine : IRolloutEngine
     {
         this.context = context;
         tokenizer = TorchEngineFactory.Tokenizer(context.Recipe);
-        policy = new Qwen3Decoder(TorchEngineFactory.Config(context.Recipe, tokenizer),
+        policy = Decoder.Create(TorchEngineFactory.Config(context.Recipe, tokenizer),
             context.Weights.Get<ParameterArena>(context.RunId, TorchLearnerEngine.Published));
         if (context.Stage.Rlp is { } rlp) sampler = new ThoughtSampler(policy, tokenizer, context.Recipe.Seed, rlp.Temperature, rlp.MaxThoughtTokens);
     }

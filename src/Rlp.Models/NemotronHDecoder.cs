@@ -1,0 +1,107 @@
+using static TorchSharp.torch;
+
+namespace Rlp.Models;
+
+/// <summary>
+/// Nemotron-H: every layer is a pre-norm residual block of one mixer, Mamba-2, attention without positions, or a squared-ReLU MLP, in the order
+/// of the config's pattern.
+/// </summary>
+public sealed class NemotronHDecoder : Decoder
+{
+    private readonly NemotronHConfig config;
+    private readonly Func<Tensor, ForwardPlan, DecoderState?, Tensor>[] mixers;
+
+    public NemotronHDecoder(NemotronHConfig config, ParameterArena parameters) : base(config, parameters)
+    {
+        this.config = config;
+        Costs = Costs with { StateFlops = config.Pattern.Count(c => c == NemotronHConfig.Mamba) * Mamba2Mixer.StateFlops(config) };
+        mixers = [.. Enumerable.Range(0, config.Layers).Select(Mixer)];
+    }
+
+    /// <summary>The arena's layout under Hugging Face's names.</summary>
+    public static ArenaLayout Layout(NemotronHConfig config)
+    {
+        var layout = new ArenaLayout();
+        AddEmbedding(layout, config, "backbone.embeddings.weight");
+        for (var i = 0; i < config.Layers; i++)
+        {
+            if (config.Pattern[i] == NemotronHConfig.Mamba) Mamba2Mixer.AddMatrices(layout, config, Module(i));
+            else if (config.Pattern[i] == NemotronHConfig.Attention) GroupedQueryAttention.AddMatrices(layout, config, $"{i}", Module(i));
+            else SquaredReluMlp.AddMatrices(layout, config, Module(i));
+        }
+        AddHead(layout, config);
+        for (var i = 0; i < config.Layers; i++)
+        {
+            layout.AddVector($"backbone.layers.{i}.norm.weight", config.HiddenSize);
+            if (config.Pattern[i] == NemotronHConfig.Mamba) Mamba2Mixer.AddVectors(layout, config, Module(i));
+            else if (config.Pattern[i] == NemotronHConfig.Attention && config.AttentionBias) GroupedQueryAttention.AddBiases(layout, config, $"{i}", Module(i));
+            else if (config.Pattern[i] == NemotronHConfig.Mlp && config.MlpBias) SquaredReluMlp.AddBiases(layout, config, Module(i));
+        }
+        layout.AddVector("backbone.norm_f.weight", config.HiddenSize);
+        return layout;
+    }
+
+    /// <summary>As Hugging Face begins: A from 1 to the number of heads, D one, dt log-uniform, out_proj scaled by depth.</summary>
+    public override void Initialize(long seed)
+    {
+        base.Initialize(seed);
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator((ulong)seed + 1);
+        var (min, max, floor) = config.InitialTimeStep;
+        foreach (var slot in Parameters.Layout.Slots)
+        {
+            var view = Parameters.View(slot);
+            if (slot.Name.EndsWith(".A_log", StringComparison.Ordinal)) view.copy_(arange(1, config.MambaHeads + 1, dtype: float64).log());
+            if (slot.Name.EndsWith(".mixer.out_proj.weight", StringComparison.Ordinal) && config.RescaleResidual) view.div_(Math.Sqrt(config.Layers));
+            if (slot.Name.EndsWith(".conv1d.weight", StringComparison.Ordinal))
+                view.copy_(((rand(slot.Shape, dtype: float64, generator: generator) * 2) - 1) / Math.Sqrt(config.ConvolutionKernel));
+            if (!slot.Name.EndsWith(".dt_bias", StringComparison.Ordinal)) continue;
+            var dt = ((rand(slot.Shape, dtype: float64, generator: generator) * Math.Log(max / min)) + Math.Log(min)).exp().clamp_min(floor);
+            view.copy_(dt + (-(-dt).expm1()).log()); // softplus(dt_bias) = dt
+        }
+    }
+
+    private protected override Tensor Block(int layer, Tensor x, ForwardPlan plan, DecoderState? state)
+    {
+        var weight = Parameters[$"backbone.layers.{layer}.norm.weight"];
+        var mixed = mixers[layer](RmsNorm.Apply(x.to(weight.dtype), weight, config.RmsNormEps), plan, state);
+        return (config.ResidualInFloat32 ? x.AtLeastFloat32() : x) + mixed;
+    }
+
+    private protected override Tensor FinalNorm(Tensor x)
+    {
+        var weight = Parameters["backbone.norm_f.weight"];
+        return RmsNorm.Apply(x.to(weight.dtype), weight, config.RmsNormEps);
+    }
+
+    private protected override LayerState? NewLayerState(int layer, long batch, long capacity) => config.Pattern[layer] switch
+    {
+        NemotronHConfig.Mamba => new MambaState(batch, config, DType, Device),
+        NemotronHConfig.Attention => base.NewLayerState(layer, batch, capacity),
+        _ => null,
+    };
+
+    private Func<Tensor, ForwardPlan, DecoderState?, Tensor> Mixer(int layer)
+    {
+        switch (config.Pattern[layer])
+        {
+            case NemotronHConfig.Mamba:
+                var mamba = new Mamba2Mixer(config, Parameters, Module(layer));
+                return (x, plan, state) => mamba.Forward(x, plan, state?.Layer<MambaState>(layer));
+            case NemotronHConfig.Attention:
+                var attention = new GroupedQueryAttention(
+                    config, Parameters, $"{layer}", Module(layer), rotary: null, normalised: false, config.AttentionBias);
+                return (x, plan, state) => attention.Forward(x, plan, state?.Layer<KeyValueState>(layer));
+            default:
+                var mlp = new SquaredReluMlp(Parameters, Module(layer), config.MlpBias);
+                return (x, _, _) => mlp.Forward(x);
+        }
+    }
+
+    private static string Module(int layer) => $"backbone.layers.{layer}.mixer";
+
+    public override void Dispose()
+    {
+    }
+}

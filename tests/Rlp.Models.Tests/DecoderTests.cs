@@ -1,0 +1,265 @@
+using static TorchSharp.torch;
+
+namespace Rlp.Models.Tests;
+
+/// <summary>What holds for every architecture.</summary>
+public sealed class DecoderTests
+{
+    /// <summary>One token, and around the borders of the scan's chunks.</summary>
+    private static readonly int[] Lengths = [1, TinyModels.Chunk - 1, TinyModels.Chunk, TinyModels.Chunk + 1, (3 * TinyModels.Chunk) + 5];
+
+    public static TheoryData<string> Names => TinyModels.Names;
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Logits_are_what_the_definition_of_the_architecture_says(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        var plain = new PlainDecoder(decoder.Config, decoder.Parameters);
+        var tokens = TinyModels.Tokens(1, (3 * TinyModels.Chunk) + 5);
+
+        var expected = plain.Hidden(tokens.data<long>().ToArray()).SelectMany(plain.Logits).ToArray();
+
+        Assert.Equal(0, TinyModels.LargestDifference(tensor(expected).view(-1, 23), decoder.Logits(decoder.Hidden(tokens))[0].to(float64)), 1e-5);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Decoding_token_by_token_agrees_with_one_full_pass(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        foreach (var length in Lengths)
+        {
+            var tokens = TinyModels.Tokens(3, length);
+            using var state = decoder.NewState(3, length);
+            var steps = cat(Enumerable.Range(0, length).Select(t => decoder.Hidden(tokens.narrow(1, t, 1), state)).ToArray(), 1);
+
+            Assert.Equal(0, TinyModels.LargestDifference(decoder.Logits(decoder.Hidden(tokens)), decoder.Logits(steps)), 1e-5);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Prefill_in_pieces_agrees_with_one_full_pass(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        var tokens = TinyModels.Tokens(2, 29);
+        var full = decoder.Logits(decoder.Hidden(tokens));
+        foreach (var pieces in new int[][] { [1, 5, 23], [9, 8, 1, 11], [2, 1, 1, 25], [29] })
+        {
+            using var state = decoder.NewState(2, 29);
+            var parts = new List<Tensor>();
+            foreach (var piece in pieces) parts.Add(decoder.Hidden(tokens.narrow(1, state.Length, piece), state));
+
+            Assert.Equal(0, TinyModels.LargestDifference(full, decoder.Logits(cat(parts, 1))), 1e-5);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Rows_padded_at_the_left_decode_as_they_do_alone(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        int[] padding = [0, 4, 11, 12];
+        var tokens = TinyModels.Tokens(4, 20);
+        foreach (var first in new[] { 13, 3, 1 }) // in one piece; in two of which the first is all padding for some rows
+        {
+            using var state = decoder.NewState(4, 20);
+            var parts = new List<Tensor> { decoder.Hidden(tokens.narrow(1, 0, first), state, padding) };
+            if (first < 13) parts.Add(decoder.Hidden(tokens.narrow(1, first, 13 - first), state));
+            for (var t = 13; t < 20; t++) parts.Add(decoder.Hidden(tokens.narrow(1, t, 1), state));
+            var hidden = cat(parts, 1);
+
+            Assert.False(hidden.isnan().any().item<bool>());
+            for (var row = 0; row < 4; row++)
+            {
+                var alone = decoder.Hidden(tokens.narrow(0, row, 1).narrow(1, padding[row], 20 - padding[row]));
+                Assert.Equal(0, TinyModels.LargestDifference(alone, hidden.narrow(0, row, 1).narrow(1, padding[row], 20 - padding[row])), 1e-5);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Padding_at_the_right_changes_no_real_position(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        var tokens = TinyModels.Tokens(1, 9);
+        var hidden = decoder.Hidden(tokens);
+        foreach (var (padding, seed) in new[] { (5, 9), (5, 10), (24, 11) })
+        {
+            var padded = decoder.Hidden(cat([tokens, TinyModels.Tokens(1, padding, seed)], 1));
+            Assert.Equal(0, TinyModels.LargestDifference(hidden, padded.narrow(1, 0, 9)), 1e-5);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_repeated_state_continues_as_separate_prefills_do(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        int[] padding = [0, 3];
+        var prefix = TinyModels.Tokens(2, 10);
+        var next = TinyModels.Tokens(6, 3, seed: 5); // three continuations of each row
+        using var state = decoder.NewState(2, 10);
+        decoder.Hidden(prefix, state, padding);
+        using var repeated = state.Repeat(3, 13);
+        using var separate = decoder.NewState(6, 13);
+        decoder.Hidden(prefix.repeat_interleave(3, 0), separate, [.. padding.SelectMany(p => Enumerable.Repeat(p, 3))]);
+
+        for (var t = 0; t < 3; t++)
+        {
+            var token = next.narrow(1, t, 1);
+            Assert.Equal(0, TinyModels.LargestDifference(decoder.Hidden(token, separate), decoder.Hidden(token, repeated)), 1e-5);
+        }
+        // The original has not moved.
+        using var again = state.Repeat(1, 11);
+        using var fresh = decoder.NewState(2, 11);
+        decoder.Hidden(prefix, fresh, padding);
+        var following = next.narrow(0, 0, 2).narrow(1, 0, 1);
+        Assert.Equal(0, TinyModels.LargestDifference(decoder.Hidden(following, fresh), decoder.Hidden(following, again)), 1e-5);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_full_state_refuses_another_token_and_is_left_as_it_was(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        using var state = decoder.NewState(1, 4);
+        decoder.Hidden(TinyModels.Tokens(1, 3), state);
+
+        Assert.Contains("3 of 4", Assert.Throws<InvalidOperationException>(() => decoder.Hidden(TinyModels.Tokens(1, 2), state)).Message);
+        Assert.Contains("rows", Assert.Throws<ArgumentException>(() => decoder.Hidden(TinyModels.Tokens(2, 1), state)).Message);
+        Assert.Throws<ArgumentOutOfRangeException>(() => state.Repeat(2, 2));
+        Assert.Equal(3, state.Length);
+        var last = decoder.Hidden(TinyModels.Tokens(1, 1, seed: 7), state);
+        var full = decoder.Hidden(cat([TinyModels.Tokens(1, 3), TinyModels.Tokens(1, 1, seed: 7)], 1));
+        Assert.Equal(0, TinyModels.LargestDifference(full.narrow(1, 3, 1), last), 1e-5);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_later_token_changes_no_earlier_position_and_every_earlier_token_matters(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        var tokens = TinyModels.Tokens(1, 20);
+        var hidden = decoder.Hidden(tokens);
+        foreach (var changed in new[] { 0, 7, 8, 19 })
+        {
+            var other = tokens.clone();
+            other[0, changed] = (other[0, changed] + 1) % 23;
+            var differences = (decoder.Hidden(other) - hidden).abs().amax([-1]).flatten().data<float>().ToArray();
+            Assert.All(differences[..changed], d => Assert.Equal(0, d, 1e-6));
+            Assert.All(differences[changed..Math.Min(20, changed + 4)], d => Assert.True(d > 1e-6, $"token {changed} is not seen"));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Gradients_agree_with_finite_differences(string name)
+    {
+        using var decoder = TinyModels.Random(name);
+        var parameters = decoder.Parameters;
+        var tokens = TinyModels.Tokens(2, TinyModels.Chunk + 4);
+        parameters.ZeroGradients();
+        Loss().backward();
+
+        // A step along the gradient itself: the strongest signal against float32 rounding. Per leaf, so that each kind of layer is looked at.
+        using var noGradient = no_grad();
+        foreach (var leaf in parameters.Layout.Leaves)
+        {
+            var values = parameters.Values.narrow(0, leaf.Offset, leaf.Length);
+            var direction = parameters.Gradients!.narrow(0, leaf.Offset, leaf.Length).clone();
+            var norm = direction.norm().item<float>();
+            Assert.True(norm > 1e-4, $"{leaf.Name} has no gradient");
+            direction.div_(norm);
+            var h = 5e-3 / Math.Max(norm, 0.5); // a change of the loss well above rounding
+            var saved = values.clone();
+            var difference = ((4 * Slope(h / 2)) - Slope(h)) / 3; // the curvature of third order drops out
+            Assert.True(Math.Abs(norm - difference) <= (norm * 0.01) + 2e-4, $"{leaf.Name}: {norm} by backward, {difference} by differences");
+
+            double Slope(double step)
+            {
+                values.copy_(saved).add_(direction, step);
+                var above = Loss().item<double>();
+                values.copy_(saved).add_(direction, -step);
+                var below = Loss().item<double>();
+                values.copy_(saved);
+                return (above - below) / (2 * step);
+            }
+        }
+
+        Tensor Loss()
+        {
+            var length = tokens.shape[1] - 1;
+            var logits = decoder.Logits(decoder.Hidden(tokens)).narrow(1, 0, length).flatten(0, 1).to(float64);
+            return nn.functional.cross_entropy(logits, tokens.narrow(1, 1, length).flatten());
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Matrices_are_decayed_and_norms_biases_convolutions_and_recurrence_parameters_are_not(string name)
+    {
+        var layout = Decoder.Layout(TinyModels.Configs[name]);
+        Assert.All(layout.Slots, slot =>
+        {
+            var matrix = slot.Name.EndsWith(".weight", StringComparison.Ordinal) && !slot.Name.Contains("norm") && !slot.Name.Contains("conv1d");
+            Assert.Equal(matrix, slot.Offset < layout.DecayedLength);
+        });
+    }
+
+    [Fact]
+    public void A_tied_embedding_is_one_parameter_and_counts_once_as_output_head()
+    {
+        foreach (var config in TinyModels.Configs.Values)
+        {
+            using var tied = TinyModels.Random(config with { TieWordEmbeddings = true });
+            using var untied = TinyModels.Random(config with { TieWordEmbeddings = false });
+
+            Assert.Equal(23 * 20, untied.Parameters.Layout.ParameterCount - tied.Parameters.Layout.ParameterCount);
+            Assert.Equal(tied.Costs, untied.Costs);
+        }
+    }
+
+    [Fact]
+    public void Costs_count_what_each_kind_of_layer_does()
+    {
+        using var qwen3 = TinyModels.Random("qwen3");
+        Assert.Equal(new DecoderCosts((23 * 20) + (2 * ((2 * 24 * 20) + (2 * 12 * 20) + (3 * 28 * 20))), 2 * 4 * 6, 0), qwen3.Costs);
+
+        using var nemotron = TinyModels.Random("nemotron MM*-");
+        // Per Mamba layer: 24 channels, 4 groups of state 5, 4 heads; the state's entries five times, four taps of 64 channels.
+        const int mamba = ((24 + 64 + 4) * 20) + (24 * 20);
+        const int matrices = (23 * 20) + (2 * mamba) + (2 * 24 * 20) + (2 * 12 * 20) + (2 * 28 * 20);
+        Assert.Equal(new DecoderCosts(matrices, 4 * 6, 2 * ((5 * 24 * 5) + (2 * 4 * 64))), nemotron.Costs);
+    }
+
+    [Fact]
+    public void Mamba_layers_begin_with_decays_from_one_to_the_number_of_heads_and_small_time_steps()
+    {
+        var config = TinyModels.Nemotron("MM*-") with { MambaHeads = 64, InitializerRange = 0.02 };
+        using var parameters = new ParameterArena(Decoder.Layout(config), trainable: false);
+        using var decoder = Decoder.Create(config, parameters);
+        decoder.Initialize(3);
+
+        Assert.Equal(0, TinyModels.LargestDifference(parameters["backbone.layers.1.mixer.A_log"].exp(), arange(1, 65)), 1e-4);
+        var steps = nn.functional.softplus(parameters["backbone.layers.0.mixer.dt_bias"]);
+        Assert.InRange(steps.min().item<float>(), 0.000999f, 0.002f);
+        Assert.InRange(steps.max().item<float>(), 0.05f, 0.1001f);
+        Assert.Equal(0.02 / 2, parameters["backbone.layers.0.mixer.out_proj.weight"].std().item<float>(), 0.001);
+        Assert.Equal(0, parameters["backbone.layers.0.mixer.conv1d.bias"].abs().max().item<float>());
+        Assert.InRange(parameters["backbone.layers.0.mixer.conv1d.weight"].abs().max().item<float>(), 0.45f, 0.5f);
+        var digest = parameters.Sha256();
+        decoder.Initialize(3);
+        Assert.Equal(digest, parameters.Sha256());
+    }
+}
