@@ -8,6 +8,7 @@ public sealed class ByteTokenizer : ITokenizer
 {
     private readonly string beginMarker;
     private readonly string endMarker;
+    private readonly byte[][] bytes;
 
     /// <exception cref="ArgumentException">A marker is empty, or both are the same.</exception>
     public ByteTokenizer(string beginMarker = "<think>", string endMarker = "</think>")
@@ -15,6 +16,7 @@ public sealed class ByteTokenizer : ITokenizer
         if (beginMarker.Length == 0 || endMarker.Length == 0 || beginMarker == endMarker)
             throw new ArgumentException($"the thought markers must be two different texts, found '{beginMarker}' and '{endMarker}'", nameof(beginMarker));
         (this.beginMarker, this.endMarker) = (beginMarker, endMarker);
+        bytes = [.. Enumerable.Range(0, 256).Select(value => new[] { (byte)value }), [], Encoding.UTF8.GetBytes(beginMarker), Encoding.UTF8.GetBytes(endMarker)];
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"bytes\0{beginMarker}\0{endMarker}")));
     }
 
@@ -43,30 +45,9 @@ public sealed class ByteTokenizer : ITokenizer
         return [.. tokens];
     }
 
-    /// <summary>Bytes that are no UTF-8 come out as U+FFFD.</summary>
-    public string Decode(ReadOnlySpan<int> tokens)
-    {
-        var text = new StringBuilder();
-        var bytes = new List<byte>();
-        foreach (var token in tokens)
-        {
-            if (token is >= 0 and < 256)
-            {
-                bytes.Add((byte)token);
-                continue;
-            }
-            if (token < 0 || token >= VocabularySize) throw new ArgumentOutOfRangeException(nameof(tokens), token, $"token ids are 0 to {VocabularySize - 1}");
-            Flush();
-            if (token == BeginThought) text.Append(beginMarker);
-            else if (token == EndThought) text.Append(endMarker);
-        }
-        Flush();
-        return text.ToString();
+    /// <summary>Padding adds nothing.</summary>
+    public ReadOnlySpan<byte> Bytes(int token, int previous) =>
+        token >= 0 && token < VocabularySize ? bytes[token] : throw new ArgumentOutOfRangeException(nameof(token), token, $"token ids are 0 to {VocabularySize - 1}");
 
-        void Flush()
-        {
-            text.Append(Encoding.UTF8.GetString(bytes.ToArray()));
-            bytes.Clear();
-        }
-    }
+    public string Decode(ReadOnlySpan<int> tokens) => StreamingDecoder.Decode(this, tokens);
 }

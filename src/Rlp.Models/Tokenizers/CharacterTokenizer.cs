@@ -10,6 +10,7 @@ public sealed class CharacterTokenizer : ITokenizer
     private readonly Dictionary<Rune, int> ids = [];
     private readonly string beginMarker;
     private readonly string endMarker;
+    private readonly byte[][] bytes;
 
     /// <exception cref="ArgumentException">The alphabet is empty or holds a character twice, or a marker is empty.</exception>
     public CharacterTokenizer(string characters, string beginMarker = "<think>", string endMarker = "</think>")
@@ -21,6 +22,7 @@ public sealed class CharacterTokenizer : ITokenizer
         foreach (var rune in alphabet)
             if (!ids.TryAdd(rune, ids.Count)) throw new ArgumentException($"the character '{rune}' is in the alphabet twice", nameof(characters));
         (this.beginMarker, this.endMarker) = (beginMarker, endMarker);
+        bytes = [.. alphabet.Select(rune => Encoding.UTF8.GetBytes(rune.ToString())), [], Encoding.UTF8.GetBytes(beginMarker), Encoding.UTF8.GetBytes(endMarker)];
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"characters\0{characters}\0{beginMarker}\0{endMarker}")));
     }
 
@@ -53,18 +55,11 @@ public sealed class CharacterTokenizer : ITokenizer
         return [.. tokens];
     }
 
-    public string Decode(ReadOnlySpan<int> tokens)
-    {
-        var text = new StringBuilder(tokens.Length);
-        foreach (var token in tokens)
-        {
-            if (token == BeginThought) text.Append(beginMarker);
-            else if (token == EndThought) text.Append(endMarker);
-            else if (token >= 0 && token < alphabet.Length) text.Append(alphabet[token].ToString());
-            else if (token != Padding) throw new ArgumentOutOfRangeException(nameof(tokens), token, $"token ids are 0 to {VocabularySize - 1}");
-        }
-        return text.ToString();
-    }
+    /// <summary>Padding adds nothing.</summary>
+    public ReadOnlySpan<byte> Bytes(int token, int previous) =>
+        token >= 0 && token < VocabularySize ? bytes[token] : throw new ArgumentOutOfRangeException(nameof(token), token, $"token ids are 0 to {VocabularySize - 1}");
+
+    public string Decode(ReadOnlySpan<int> tokens) => StreamingDecoder.Decode(this, tokens);
 
     private bool ThoughtMarkerAt(string text, int at, out int token, out int length)
     {
