@@ -11,9 +11,14 @@ internal sealed class AddedTokenFinder
     private readonly Dictionary<char, (string Content, AddedToken Token)[]> byFirst;
 
     /// <param name="tokens">What to look for, and which token it stands for; not empty.</param>
-    public AddedTokenFinder(IEnumerable<(string Content, AddedToken Token)> tokens)
+    /// <param name="source">The file, for messages.</param>
+    /// <exception cref="ModelFormatException">A token could begin in the white space that another one takes; there the reference library fails, too.</exception>
+    public AddedTokenFinder(IEnumerable<(string Content, AddedToken Token)> tokens, string source)
     {
         var distinct = tokens.DistinctBy(t => t.Content).ToList();
+        if (distinct.Find(t => t.Token.RightStrip).Token is { } stripping && distinct.Find(t => char.IsWhiteSpace(t.Content[0])).Token is { } blank)
+            throw new ModelFormatException(
+                $"{source}: added token '{stripping.Content}' (rstrip) takes the white space after it, where '{blank.Content}' could begin; that is not supported");
         contents = SearchValues.Create([.. distinct.Select(t => t.Content)], StringComparison.Ordinal);
         byFirst = distinct.GroupBy(t => t.Content[0]).ToDictionary(g => g.Key, g => g.OrderByDescending(t => t.Content.Length).ToArray());
     }

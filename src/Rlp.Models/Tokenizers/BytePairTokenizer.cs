@@ -52,8 +52,8 @@ internal sealed class BytePairTokenizer : ITokenizer
 
         var normalized = found.Where(t => t.Normalized).Select(t => (Normalize(t.Content), t)).ToList();
         var raw = found.Where(t => !t.Normalized).Select(t => (t.Content, t)).ToList();
-        if (normalized.Count > 0) inNormalizedText = new AddedTokenFinder(normalized);
-        if (raw.Count > 0) inText = new AddedTokenFinder(raw);
+        if (normalized.Count > 0) inNormalizedText = new AddedTokenFinder(normalized, vocabulary.Source);
+        if (raw.Count > 0) inText = new AddedTokenFinder(raw, vocabulary.Source);
         if (vocabulary.IgnoreMerges) wholeWords = words.GetAlternateLookup<ReadOnlySpan<char>>();
         for (var value = 0; value < 256; value++) byteTokens[value] = ids.GetValueOrDefault($"{ByteAlphabet.Character((byte)value)}", -1);
         merges = new MergeTable(vocabulary.Merges.Count);

@@ -39,7 +39,8 @@ internal sealed class SentencePieceTokenizer : ITokenizer
         var tokens = ThoughtMarkerTokens.Resolve(
             beginMarker, endMarker, text => all.TryGetValue(text, out var id) ? id : null, all.Select(p => (p.Key, p.Value)), vocabulary.Source, "'<s>' and '</s>'");
         (BeginThought, EndThought) = (tokens.Begin, tokens.End);
-        markers = new AddedTokenFinder([(beginMarker, AddedToken.Marker(BeginThought, beginMarker)), (endMarker, AddedToken.Marker(EndThought, endMarker))]);
+        markers = new AddedTokenFinder(
+            [(beginMarker, AddedToken.Marker(BeginThought, beginMarker)), (endMarker, AddedToken.Marker(EndThought, endMarker))], vocabulary.Source);
         bytes[BeginThought] = Encoding.UTF8.GetBytes(beginMarker);
         bytes[EndThought] = Encoding.UTF8.GetBytes(endMarker);
 
@@ -94,7 +95,6 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     {
         var symbols = new List<int>(text.Length);
         Span<byte> utf8 = stackalloc byte[4];
-        var at = 0;
         foreach (var rune in text.EnumerateRunes())
         {
             if (pieces.TryGetValue(rune.ToString(), out var id))
@@ -115,7 +115,6 @@ internal sealed class SentencePieceTokenizer : ITokenizer
                     symbols.Add(token);
                 }
             }
-            at += rune.Utf16SequenceLength;
         }
         return [.. symbols];
     }
