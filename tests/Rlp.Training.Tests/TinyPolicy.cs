@@ -7,11 +7,12 @@ namespace Rlp.Training.Tests;
 /// <summary>A random decoder over the arithmetic alphabet.</summary>
 internal sealed class TinyPolicy : IDisposable
 {
-    public TinyPolicy(long seed = 1, double range = 0.3, bool trainable = true)
+    /// <param name="spareRows">Rows of the model's vocabulary beyond the tokenizer's.</param>
+    public TinyPolicy(long seed = 1, double range = 0.3, bool trainable = true, int spareRows = 0)
     {
         Config = new DecoderConfig
         {
-            VocabularySize = Tokenizer.VocabularySize, HiddenSize = 16, IntermediateSize = 24, Layers = 2, AttentionHeads = 4, KeyValueHeads = 2, HeadDim = 4,
+            VocabularySize = Tokenizer.VocabularySize + spareRows, HiddenSize = 16, IntermediateSize = 24, Layers = 2, AttentionHeads = 4, KeyValueHeads = 2, HeadDim = 4,
         };
         Parameters = new ParameterArena(Qwen3Decoder.Layout(Config), trainable);
         Parameters.Initialize(seed, range);
