@@ -8,7 +8,11 @@ public sealed record TokenizerFolder(ITokenizer Tokenizer, string File)
     /// Opens the first of: tokenizer.json (byte-level BPE, with tokenizer_config.json, special_tokens_map.json and generation_config.json where
     /// they are there); tokenizer.bin or tok*.bin (llama2.c); tokenizer.vocab or tok*.vocab (SentencePiece's list of pieces and scores).
     /// </summary>
-    /// <param name="beginMarker">Text of the token that opens a thought; which token that is: <see cref="ThoughtMarkerTokens"/>.</param>
+    /// <remarks>
+    /// A thought marker whose text is a token of the vocabulary is that token. Otherwise it takes a spare token of the vocabulary (reserved by its
+    /// name, the highest number first), which from then on has the marker's text. A vocabulary with neither is refused: name tokens that it has.
+    /// </remarks>
+    /// <param name="beginMarker">Text of the token that opens a thought.</param>
     /// <param name="endMarker">Text of the token that closes one.</param>
     /// <exception cref="ModelFormatException">No tokenizer is there, or it is damaged or asks for something that is not implemented.</exception>
     public static TokenizerFolder Open(string directory, string beginMarker, string endMarker)

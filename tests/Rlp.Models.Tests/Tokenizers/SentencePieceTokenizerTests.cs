@@ -156,6 +156,51 @@ public sealed class SentencePieceTokenizerTests : IDisposable
         Assert.Equal(ids[1..], binary.Tokenizer.Encode(text));
     }
 
+    [Fact]
+    public void Random_texts_are_encoded_as_llama2c_does()
+    {
+        var pieces = SentencePieces.ReadBinary(Path.Combine(PretrainedFolder("stories260K"), "tok512.bin")).Pieces;
+        var tokenizer = Open([.. pieces]);
+        var random = new Random(1);
+        string[] words = [.. pieces.Skip(259).Select(p => p.Text), "日", "🙂", "\n", "é"];
+        for (var run = 0; run < 300; run++)
+        {
+            var text = string.Concat(Enumerable.Range(0, random.Next(60)).Select(_ => words[random.Next(words.Length)]));
+            Assert.Equal(ByDefinition(text, pieces), tokenizer.Encode(text));
+        }
+    }
+
+    /// <summary>encode() of llama2.c's run.c, without begin and end tokens.</summary>
+    private static List<int> ByDefinition(string text, IReadOnlyList<(string Text, float Score)> pieces)
+    {
+        var tokens = new List<int>();
+        foreach (var rune in (text.Length > 0 ? $" {text}" : "").EnumerateRunes())
+        {
+            var id = Find(rune.ToString());
+            if (id >= 0) tokens.Add(id);
+            else tokens.AddRange(Encoding.UTF8.GetBytes(rune.ToString()).Select(b => b + 3));
+        }
+        while (true)
+        {
+            var (score, merged, at) = (-1e10f, -1, -1);
+            for (var i = 0; i + 1 < tokens.Count; i++)
+            {
+                var id = Find(pieces[tokens[i]].Text + pieces[tokens[i + 1]].Text);
+                if (id >= 0 && pieces[id].Score > score) (score, merged, at) = (pieces[id].Score, id, i);
+            }
+            if (at < 0) return tokens;
+            tokens[at] = merged;
+            tokens.RemoveAt(at + 1);
+        }
+
+        int Find(string piece)
+        {
+            for (var id = 0; id < pieces.Count; id++)
+                if (pieces[id].Text == piece) return id;
+            return -1;
+        }
+    }
+
     public void Dispose() => folder.Delete(recursive: true);
 
     private static int[] Ids(string pretrained) =>

@@ -75,9 +75,9 @@ public sealed class TokenizerFolderTests
         Assert.Equal([259], fixture.Open().EndOfText);
         Assert.Null(fixture.Open().BeginOfText); // there is one, but nothing says that texts begin with it
 
-        fixture.Write("generation_config.json", """{"eos_token_id":[260,259]}""");
-        Assert.Equal([260, 259], fixture.Open().EndOfText);
-        Assert.Equal(260, fixture.Open().Padding);
+        fixture.Write("generation_config.json", """{"eos_token_id":[258,259]}""");
+        Assert.Equal([258, 259], fixture.Open().EndOfText);
+        Assert.Equal(258, fixture.Open().Padding);
 
         fixture.Write("tokenizer_config.json", """{"pad_token":"<pad>","eos_token":null,"add_bos_token":true}""");
         Assert.Equal(260, fixture.Open().Padding);
