@@ -40,7 +40,8 @@ public sealed class SamplingMasks : IDisposable
     {
         if (modelVocabularySize < tokenizer.VocabularySize)
             throw new ArgumentException(
-                $"the model has a vocabulary of {modelVocabularySize}, the tokenizer one of {tokenizer.VocabularySize}; take the tokenizer that the model was trained with", nameof(modelVocabularySize));
+                $"the model has a vocabulary of {modelVocabularySize}, the tokenizer one of {tokenizer.VocabularySize}; "
+                + "take the tokenizer that the model was trained with", nameof(modelVocabularySize));
         return tensor(Enumerable.Range(0, modelVocabularySize).Select(id => tokenizer.Holds(id) ? 0f : float.NegativeInfinity).ToArray());
     }
 

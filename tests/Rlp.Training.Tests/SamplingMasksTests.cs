@@ -26,7 +26,8 @@ public sealed class SamplingMasksTests
     [Fact]
     public void A_model_with_fewer_rows_than_tokens_is_refused() =>
         Assert.Contains(
-            "the model has a vocabulary of 7, the tokenizer one of 8", Assert.Throws<ArgumentException>(() => new SamplingMasks(new HoleyTokenizer(padding: 5), modelVocabularySize: 7)).Message);
+            "the model has a vocabulary of 7, the tokenizer one of 8",
+            Assert.Throws<ArgumentException>(() => new SamplingMasks(new HoleyTokenizer(padding: 5), modelVocabularySize: 7)).Message);
 
     [Fact]
     public void Thoughts_hold_no_rows_of_the_model_that_are_no_tokens()

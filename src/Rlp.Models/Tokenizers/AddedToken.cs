@@ -9,5 +9,6 @@ namespace Rlp.Models.Tokenizers;
 internal sealed record AddedToken(int Id, string Content, bool SingleWord, bool LeftStrip, bool RightStrip, bool Normalized, bool Special)
 {
     /// <summary>A token that is one wherever its text stands.</summary>
-    public static AddedToken Marker(int id, string content) => new(id, content, SingleWord: false, LeftStrip: false, RightStrip: false, Normalized: false, Special: true);
+    public static AddedToken Marker(int id, string content) =>
+        new(id, content, SingleWord: false, LeftStrip: false, RightStrip: false, Normalized: false, Special: true);
 }

@@ -12,13 +12,17 @@ internal sealed class AddedTokenFinder
 
     /// <param name="tokens">What to look for, and which token it stands for; not empty.</param>
     /// <param name="source">The file, for messages.</param>
-    /// <exception cref="ModelFormatException">A token could begin in the white space that another one takes; there the reference library fails, too.</exception>
+    /// <exception cref="ModelFormatException">
+    /// A token could begin in the white space that another one takes; there the reference library fails, too.
+    /// </exception>
     public AddedTokenFinder(IEnumerable<(string Content, AddedToken Token)> tokens, string source)
     {
         var distinct = tokens.DistinctBy(t => t.Content).ToList();
-        if (distinct.Find(t => t.Token.RightStrip).Token is { } stripping && distinct.Find(t => char.IsWhiteSpace(t.Content[0])).Token is { } blank)
+        if (distinct.Find(t => t.Token.RightStrip).Token is { } stripping
+            && distinct.Find(t => char.IsWhiteSpace(t.Content[0])).Token is { } blank)
             throw new ModelFormatException(
-                $"{source}: added token '{stripping.Content}' (rstrip) takes the white space after it, where '{blank.Content}' could begin; that is not supported");
+                $"{source}: added token '{stripping.Content}' (rstrip) takes the white space after it, "
+                + $"where '{blank.Content}' could begin; that is not supported");
         contents = SearchValues.Create([.. distinct.Select(t => t.Content)], StringComparison.Ordinal);
         byFirst = distinct.GroupBy(t => t.Content[0]).ToDictionary(g => g.Key, g => g.OrderByDescending(t => t.Content.Length).ToArray());
     }
@@ -58,13 +62,16 @@ internal sealed class AddedTokenFinder
         throw new InvalidOperationException("the search found a text that is none of the added tokens"); // unreachable
     }
 
-    private static bool EndsWithWord(ReadOnlySpan<char> text) => Rune.DecodeLastFromUtf16(text, out var last, out _) == OperationStatus.Done && IsWord(last);
+    private static bool EndsWithWord(ReadOnlySpan<char> text) =>
+        Rune.DecodeLastFromUtf16(text, out var last, out _) == OperationStatus.Done && IsWord(last);
 
-    private static bool BeginsWithWord(ReadOnlySpan<char> text) => Rune.DecodeFromUtf16(text, out var first, out _) == OperationStatus.Done && IsWord(first);
+    private static bool BeginsWithWord(ReadOnlySpan<char> text) =>
+        Rune.DecodeFromUtf16(text, out var first, out _) == OperationStatus.Done && IsWord(first);
 
     /// <summary>\w of Unicode Technical Standard 18: alphabetic, marks, decimal digits, connectors, joiners.</summary>
     private static bool IsWord(Rune rune) => rune.Value is 0x200C or 0x200D or (>= 0x24B6 and <= 0x24E9)
         or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189)
         || Rune.IsLetter(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark
-            or UnicodeCategory.EnclosingMark or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation;
+            or UnicodeCategory.EnclosingMark or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber
+            or UnicodeCategory.ConnectorPunctuation;
 }

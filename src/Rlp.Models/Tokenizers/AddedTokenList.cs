@@ -19,7 +19,9 @@ internal sealed class AddedTokenList(string source, IReadOnlyDictionary<string, 
             : earlier >= 0 ? Tokens[earlier].Id
             : Math.Max(entries.Count, Tokens.Select(t => t.Id + 1).DefaultIfEmpty(0).Max());
         if (token.Id != expected)
-            throw new ModelFormatException($"{source}: added token '{token.Content}' has the id {token.Id}, but its place gives {expected}; added tokens must be numbered in order after the vocabulary");
+            throw new ModelFormatException(
+                $"{source}: added token '{token.Content}' has the id {token.Id}, but its place gives {expected}; "
+                + "added tokens must be numbered in order after the vocabulary");
         if (earlier >= 0) Tokens[earlier] = token;
         else Tokens.Add(token);
     }
@@ -28,10 +30,16 @@ internal sealed class AddedTokenList(string source, IReadOnlyDictionary<string, 
     {
         foreach (var property in token.EnumerateObject())
             if (property.Name is not ("id" or "content" or "single_word" or "lstrip" or "rstrip" or "normalized" or "special" or "__type"))
-                throw new ModelFormatException($"{source}: the key '{property.Name}' of an added token is not supported; supported: id, content, single_word, lstrip, rstrip, normalized, special");
+                throw new ModelFormatException(
+                    $"{source}: the key '{property.Name}' of an added token is not supported; "
+                    + "supported: id, content, single_word, lstrip, rstrip, normalized, special");
         return new AddedToken(
-            id, token.GetProperty("content").GetString()!, Flag("single_word"), Flag("lstrip"), Flag("rstrip"), Flag("normalized"), Flag("special"));
+            id, token.GetProperty("content").GetString()!, Flag("single_word"), Flag("lstrip"), Flag("rstrip"), Flag("normalized"),
+            Flag("special"));
 
-        bool Flag(string key) => token.TryGetProperty(key, out var value) ? value.GetBoolean() : throw new ModelFormatException($"{source}: added token {token.GetRawText()} has no '{key}'");
+        bool Flag(string key) =>
+            token.TryGetProperty(key, out var value)
+                ? value.GetBoolean()
+                : throw new ModelFormatException($"{source}: added token {token.GetRawText()} has no '{key}'");
     }
 }

@@ -20,7 +20,10 @@ internal static class ByteAlphabet
         return text.ToString();
     }
 
-    /// <summary>The bytes of a vocabulary entry; an entry with a character outside the alphabet stands for its own UTF-8, as in the reference library.</summary>
+    /// <summary>
+    /// The bytes of a vocabulary entry; an entry with a character outside the alphabet stands for its own UTF-8, as in the reference
+    /// library.
+    /// </summary>
     public static byte[] Read(string entry, out bool inAlphabet)
     {
         var bytes = new byte[entry.Length];

@@ -3,9 +3,9 @@ using System.Text;
 namespace Rlp.Models.Tokenizers;
 
 /// <summary>
-/// Byte-level byte-pair encoding (GPT-2, Llama 3, Qwen and their kin): added tokens are cut out, the rest is normalized and split into words,
-/// and the bytes of each word are merged by rank. Gives the ids of Hugging Face's tokenizers library (0.22, Rust) to the last one, without
-/// adding special tokens.
+/// Byte-level byte-pair encoding (GPT-2, Llama 3, Qwen and their kin): added tokens are cut out, the rest is normalized and split into
+/// words, and the bytes of each word are merged by rank. Gives the ids of Hugging Face's tokenizers library (0.22, Rust) to the last one,
+/// without adding special tokens.
 /// </summary>
 internal sealed class BytePairTokenizer : ITokenizer
 {
@@ -31,14 +31,16 @@ internal sealed class BytePairTokenizer : ITokenizer
             if (vocabulary.Entries[id] is not { } entry) continue;
             ids.Add(entry, id);
             byId.Add(id, ByteAlphabet.Read(entry, out var inAlphabet));
-            if (vocabulary.IgnoreMerges && inAlphabet && System.Text.Unicode.Utf8.IsValid(byId[id])) words.TryAdd(Encoding.UTF8.GetString(byId[id]), id);
+            if (vocabulary.IgnoreMerges && inAlphabet && System.Text.Unicode.Utf8.IsValid(byId[id]))
+                words.TryAdd(Encoding.UTF8.GetString(byId[id]), id);
         }
         foreach (var token in vocabulary.AddedTokens.Concat(settings.AddedTokens)) added.Add(token);
         foreach (var token in added.Tokens) byId[token.Id] = ByteAlphabet.Read(token.Content, out _);
 
         var names = added.Tokens.Select(t => (t.Content, t.Id)).ToList();
         var markers = ThoughtMarkerTokens.Resolve(
-            beginMarker, endMarker, Find, names, vocabulary.Source, names.Count < 2 ? "two frequent words" : $"'{names[^2].Content}' and '{names[^1].Content}'");
+            beginMarker, endMarker, Find, names, vocabulary.Source,
+            example: names.Count < 2 ? "two frequent words" : $"'{names[^2].Content}' and '{names[^1].Content}'");
         (BeginThought, EndThought) = (markers.Begin, markers.End);
         List<AddedToken> found = [.. added.Tokens];
         foreach (var (text, id) in new[] { (beginMarker, BeginThought), (endMarker, EndThought) })
@@ -50,7 +52,7 @@ internal sealed class BytePairTokenizer : ITokenizer
         bytes = new byte[byId.Keys.Max() + 1][];
         foreach (var (id, value) in byId) bytes[id] = value;
 
-        var normalized = found.Where(t => t.Normalized).Select(t => (Normalize(t.Content), t)).ToList();
+        var normalized = found.Where(t => t.Normalized).Select(t => (Normalize(t.Content).ToString(), t)).ToList();
         var raw = found.Where(t => !t.Normalized).Select(t => (t.Content, t)).ToList();
         if (normalized.Count > 0) inNormalizedText = new AddedTokenFinder(normalized, vocabulary.Source);
         if (raw.Count > 0) inText = new AddedTokenFinder(raw, vocabulary.Source);
@@ -70,7 +72,8 @@ internal sealed class BytePairTokenizer : ITokenizer
             ?? (ids.TryGetValue(ByteAlphabet.Write(Encoding.UTF8.GetBytes(text)), out var id) ? id : null);
 
         int? Special(string key, string? content) => content is null ? null
-            : Find(content) ?? throw new ModelFormatException($"{vocabulary.Source}: the {key} '{content}' of the files beside it is not in the vocabulary");
+            : Find(content) ?? throw new ModelFormatException(
+                $"{vocabulary.Source}: the {key} '{content}' of the files beside it is not in the vocabulary");
     }
 
     public int VocabularySize => bytes.Length;
@@ -102,7 +105,7 @@ internal sealed class BytePairTokenizer : ITokenizer
             foreach (var part in inText.Find(text))
             {
                 if (part.Token is { } token) tokens.Add(token.Id);
-                else EncodeNormalized(vocabulary.Composes ? CanonicalComposition.Normalize(text[part.Begin..part.End]) : text.AsSpan(part.Begin, part.End - part.Begin), tokens);
+                else EncodeNormalized(Normalize(text.AsSpan(part.Begin, part.End - part.Begin)), tokens);
             }
         }
         return [.. tokens];
@@ -113,9 +116,13 @@ internal sealed class BytePairTokenizer : ITokenizer
     public string Decode(ReadOnlySpan<int> tokens) => StreamingDecoder.Decode(this, tokens);
 
     private byte[] Bytes(int token, string what) =>
-        Holds(token) ? bytes[token]! : throw new ArgumentOutOfRangeException(what, token, $"{vocabulary.Source} has no token of this id; ids are 0 to {bytes.Length - 1}");
+        Holds(token)
+            ? bytes[token]!
+            : throw new ArgumentOutOfRangeException(
+                what, token, $"{vocabulary.Source} has no token of this id; ids are 0 to {bytes.Length - 1}");
 
-    private string Normalize(string text) => vocabulary.Composes ? CanonicalComposition.Normalize(text) : text;
+    private ReadOnlySpan<char> Normalize(ReadOnlySpan<char> text) =>
+        vocabulary.Composes ? CanonicalComposition.Normalize(text.ToString()) : text;
 
     private void EncodeNormalized(ReadOnlySpan<char> text, List<int> tokens)
     {
@@ -215,7 +222,8 @@ internal sealed class BytePairTokenizer : ITokenizer
         foreach (var step in vocabulary.Splits) hash.Add(step.Pattern).Add(step.KeepsMatches ? 1 : 0).Add(step.KeepsRest ? 1 : 0);
         hash.Add(vocabulary.Words?.Pattern);
         foreach (var token in added)
-            hash.Add(token.Id).Add(token.Content).Add(token.SingleWord ? 1 : 0).Add(token.LeftStrip ? 1 : 0).Add(token.RightStrip ? 1 : 0).Add(token.Normalized ? 1 : 0);
+            hash.Add(token.Id).Add(token.Content)
+                .Add(token.SingleWord ? 1 : 0).Add(token.LeftStrip ? 1 : 0).Add(token.RightStrip ? 1 : 0).Add(token.Normalized ? 1 : 0);
         return hash.Add(BeginThought).Add(EndThought).Finish();
     }
 }

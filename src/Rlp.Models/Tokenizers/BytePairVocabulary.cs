@@ -23,7 +23,9 @@ internal sealed record BytePairVocabulary
     /// <summary>Whether a space is put before every piece that does not begin with one.</summary>
     public required bool AddsPrefixSpace { get; init; }
 
-    /// <summary>The expression that cuts the pieces into words after the prefix space is added; null where only <see cref="Splits"/> cut.</summary>
+    /// <summary>
+    /// The expression that cuts the pieces into words after the prefix space is added; null where only <see cref="Splits"/> cut.
+    /// </summary>
     public required SplitStep? Words { get; init; }
 
     public required IReadOnlyList<AddedToken> AddedTokens { get; init; }

@@ -6,14 +6,14 @@ using ADRaffy.ENSNormalize;
 namespace Rlp.Models.Tokenizers;
 
 /// <summary>
-/// Unicode normalization form C (Unicode Standard Annex 15) as the reference library does it. <see cref="string.Normalize()"/> cannot: without
-/// ICU (InvariantGlobalization) it returns its input.
+/// Unicode normalization form C (Unicode Standard Annex 15) as the reference library does it. <see cref="string.Normalize()"/> cannot:
+/// without ICU (InvariantGlobalization) it returns its input.
 /// </summary>
 internal static class CanonicalComposition
 {
     /// <summary>
-    /// Combining marks, and parts and results of compositions, that are newer than the reference library's tables (it composes by a Unicode older
-    /// than 10). To it they are inert: they neither move nor compose.
+    /// Combining marks, and parts and results of compositions, that are newer than the reference library's tables (it composes by a Unicode
+    /// older than 10). To it they are inert: they neither move nor compose.
     /// </summary>
     private static readonly (int First, int Last)[] Inert =
     [
@@ -31,7 +31,8 @@ internal static class CanonicalComposition
     ];
 
     private static readonly SearchValues<char> StableCharacters =
-        SearchValues.Create([.. Enumerable.Range(0, 0x10000).Where(c => !char.IsSurrogate((char)c) && Find(new Rune(c)) == Kind.Stable).Select(c => (char)c)]);
+        SearchValues.Create(
+            [.. Enumerable.Range(0, 0x10000).Select(c => (char)c).Where(c => Rune.TryCreate(c, out var rune) && Find(rune) == Kind.Stable)]);
 
     private enum Kind
     {
@@ -53,14 +54,16 @@ internal static class CanonicalComposition
         while (text.AsSpan(scanned).IndexOfAnyExcept(StableCharacters) is >= 0 and var ahead)
         {
             int first = scanned + ahead, end = first;
-            while (end < text.Length && Find(Rune.GetRuneAt(text, end)) == Kind.Unstable) end += Rune.GetRuneAt(text, end).Utf16SequenceLength;
+            while (end < text.Length && Rune.GetRuneAt(text, end) is var rune && Find(rune) == Kind.Unstable)
+                end += rune.Utf16SequenceLength;
             if (end == first)
             {
                 scanned = first + Rune.GetRuneAt(text, first).Utf16SequenceLength;
                 continue;
             }
             var begin = first; // the stable character before the unstable ones takes part
-            if (first > copied && Rune.DecodeLastFromUtf16(text.AsSpan(0, first), out var before, out var length) == OperationStatus.Done && Find(before) == Kind.Stable)
+            if (first > copied && Rune.DecodeLastFromUtf16(text.AsSpan(0, first), out var before, out var length) == OperationStatus.Done
+                && Find(before) == Kind.Stable)
                 begin = first - length;
             result.Append(text.AsSpan(copied, begin - copied)).Append(ENSNormalize.NF.NFC(text[begin..end]));
             copied = scanned = end;
@@ -74,11 +77,14 @@ internal static class CanonicalComposition
         {
             case < 0x300: return Kind.Stable;
             case (>= 0x1161 and <= 0x1175) or (>= 0x11A8 and <= 0x11C2): return Kind.Unstable; // vowels and finals of Hangul
-            case (>= 0x3400 and <= 0x4DBF) or (>= 0x4E00 and <= 0x9FFF) or (>= 0xAC00 and <= 0xD7A3) or (>= 0xE000 and <= 0xF8FF): return Kind.Stable;
+            case (>= 0x3400 and <= 0x4DBF) or (>= 0x4E00 and <= 0x9FFF): return Kind.Stable; // ideographs
+            case (>= 0xAC00 and <= 0xD7A3) or (>= 0xE000 and <= 0xF8FF): return Kind.Stable; // syllables of Hangul, private use
             case (>= 0x1F000 and <= 0x1FAFF) or (>= 0x20000 and <= 0x2F7FF) or >= 0x30000: return Kind.Stable;
         }
         if (IsInert(rune.Value)) return Kind.Inert;
-        if (Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark) return Kind.Unstable;
+        if (Rune.GetUnicodeCategory(rune)
+            is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark)
+            return Kind.Unstable;
         var alone = rune.ToString();
         return ENSNormalize.NF.NFC(alone) == alone ? Kind.Stable : Kind.Unstable;
     }

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Rlp.Models.Tokenizers;
 
-/// <summary>SHA-256 over a list of texts and numbers; every part is hashed with its length, so that no two lists run into each other.</summary>
+/// <summary>
+/// SHA-256 over a list of texts and numbers; every part is hashed with its length, so that no two lists run into each other.
+/// </summary>
 internal sealed class FingerprintHash
 {
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

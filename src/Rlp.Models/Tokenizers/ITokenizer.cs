@@ -1,7 +1,8 @@
 namespace Rlp.Models.Tokenizers;
 
 /// <summary>
-/// Text to token ids and back. Thought markers in the text are recognised as the single tokens they are. Instances may be used from any thread.
+/// Text to token ids and back. Thought markers in the text are recognised as the single tokens they are. Instances may be used from any
+/// thread.
 /// </summary>
 public interface ITokenizer
 {
@@ -15,7 +16,9 @@ public interface ITokenizer
 
     int EndThought { get; }
 
-    /// <summary>The token that the model expects before every document, null where it expects none. <see cref="Encode"/> does not add it.</summary>
+    /// <summary>
+    /// The token that the model expects before every document, null where it expects none. <see cref="Encode"/> does not add it.
+    /// </summary>
     int? BeginOfText => null;
 
     /// <summary>The tokens after which a text is complete; empty where the vocabulary has none.</summary>

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Rlp.Models.Tokenizers;
 
 /// <summary>
-/// The merges of a byte-pair or score-driven vocabulary: which two neighbours become which token, and how early. Applies, again and again, the
-/// merge of lowest rank, the leftmost one among equals.
+/// The merges of a byte-pair or score-driven vocabulary: which two neighbours become which token, and how early. Applies, again and again,
+/// the merge of lowest rank, the leftmost one among equals.
 /// </summary>
 internal sealed class MergeTable
 {

@@ -3,9 +3,9 @@ using System.Text;
 namespace Rlp.Models.Tokenizers;
 
 /// <summary>
-/// SentencePiece's BPE as llama2.c runs it: a space is put before the text, every character is a piece or its UTF-8 bytes, and of all neighbours
-/// that form a piece the one of highest score is merged, the leftmost among equals. Vocabularies of single characters are the case without
-/// merges. Without byte pieces an unknown run of characters becomes one &lt;unk&gt;, as SentencePiece has it.
+/// SentencePiece's BPE as llama2.c runs it: a space is put before the text, every character is a piece or its UTF-8 bytes, and of all
+/// neighbours that form a piece the one of highest score is merged, the leftmost among equals. Vocabularies of single characters are the
+/// case without merges. Without byte pieces an unknown run of characters becomes one &lt;unk&gt;, as SentencePiece has it.
 /// </summary>
 internal sealed class SentencePieceTokenizer : ITokenizer
 {
@@ -27,7 +27,8 @@ internal sealed class SentencePieceTokenizer : ITokenizer
         var all = vocabulary.Pieces.Select((p, id) => (p.Text, id)).ToDictionary(p => p.Text, p => p.id);
         var byteIds = Enumerable.Range(0, 256).Select(value => all.GetValueOrDefault($"<0x{value:X2}>", -1)).ToArray();
         if (byteIds.Contains(-1) && byteIds.Any(id => id >= 0))
-            throw new ModelFormatException($"{vocabulary.Source}: the piece <0x{Array.IndexOf(byteIds, -1):X2}> is missing; expected all 256 byte pieces or none");
+            throw new ModelFormatException(
+                $"{vocabulary.Source}: the piece <0x{Array.IndexOf(byteIds, -1):X2}> is missing; expected all 256 byte pieces or none");
         byteTokens = byteIds[0] < 0 ? null : byteIds;
 
         bytes = [.. vocabulary.Pieces.Select(p => Encoding.UTF8.GetBytes(p.Text))];
@@ -37,10 +38,12 @@ internal sealed class SentencePieceTokenizer : ITokenizer
         merges = MergesByScore();
 
         var tokens = ThoughtMarkerTokens.Resolve(
-            beginMarker, endMarker, text => all.TryGetValue(text, out var id) ? id : null, all.Select(p => (p.Key, p.Value)), vocabulary.Source, "'<s>' and '</s>'");
+            beginMarker, endMarker, text =>
+                all.TryGetValue(text, out var id) ? id : null, all.Select(p => (p.Key, p.Value)), vocabulary.Source, "'<s>' and '</s>'");
         (BeginThought, EndThought) = (tokens.Begin, tokens.End);
         markers = new AddedTokenFinder(
-            [(beginMarker, AddedToken.Marker(BeginThought, beginMarker)), (endMarker, AddedToken.Marker(EndThought, endMarker))], vocabulary.Source);
+            [(beginMarker, AddedToken.Marker(BeginThought, beginMarker)), (endMarker, AddedToken.Marker(EndThought, endMarker))],
+            vocabulary.Source);
         bytes[BeginThought] = Encoding.UTF8.GetBytes(beginMarker);
         bytes[EndThought] = Encoding.UTF8.GetBytes(endMarker);
 
@@ -63,7 +66,9 @@ internal sealed class SentencePieceTokenizer : ITokenizer
 
     public string Fingerprint { get; }
 
-    /// <exception cref="FormatException">A byte of the text is the token of a thought marker (thought.begin = "&lt;0x01&gt;", say).</exception>
+    /// <exception cref="FormatException">
+    /// A byte of the text is the token of a thought marker (thought.begin = "&lt;0x01&gt;", say).
+    /// </exception>
     public int[] Encode(string text)
     {
         var tokens = new List<int>(text.Length + 1);
@@ -80,10 +85,13 @@ internal sealed class SentencePieceTokenizer : ITokenizer
         return [.. tokens];
     }
 
-    /// <summary>The space that <see cref="Encode"/> puts before a text is left out again, at the beginning and after the begin token.</summary>
+    /// <summary>
+    /// The space that <see cref="Encode"/> puts before a text is left out again, at the beginning and after the begin token.
+    /// </summary>
     public ReadOnlySpan<byte> Bytes(int token, int previous)
     {
-        if (token < 0 || token >= bytes.Length) throw new ArgumentOutOfRangeException(nameof(token), token, $"{vocabulary.Source} has the ids 0 to {bytes.Length - 1}");
+        if (token < 0 || token >= bytes.Length)
+            throw new ArgumentOutOfRangeException(nameof(token), token, $"{vocabulary.Source} has the ids 0 to {bytes.Length - 1}");
         var value = bytes[token].AsSpan();
         var begins = previous < 0 || (previous == Begin && previous != BeginThought && previous != EndThought);
         return begins && value[0] == (byte)' ' && token != BeginThought && token != EndThought ? value[1..] : value;
@@ -111,7 +119,9 @@ internal sealed class SentencePieceTokenizer : ITokenizer
                 {
                     var token = byteTokens[value];
                     if (token == BeginThought || token == EndThought)
-                        throw new FormatException($"the text holds the byte 0x{value:X2} (character U+{rune.Value:X4}), whose token is a thought marker; set thought.begin and thought.end to other tokens");
+                        throw new FormatException(
+                            $"the text holds the byte 0x{value:X2} (character U+{rune.Value:X4}), whose token is a thought marker; "
+                            + "set thought.begin and thought.end to other tokens");
                     symbols.Add(token);
                 }
             }
@@ -122,7 +132,8 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     /// <summary>Every way to put a piece together from two others; equal scores have equal ranks.</summary>
     private MergeTable MergesByScore()
     {
-        var ranks = pieces.Values.Select(id => vocabulary.Pieces[id].Score).Distinct().OrderDescending().Select((score, rank) => (score, rank)).ToDictionary(s => s.score, s => s.rank);
+        var ranks = pieces.Values.Select(id => vocabulary.Pieces[id].Score).Distinct().OrderDescending()
+            .Select((score, rank) => (score, rank)).ToDictionary(s => s.score, s => s.rank);
         var table = new MergeTable(pieces.Count);
         foreach (var (text, id) in pieces)
             for (var cut = 1; cut < text.Length; cut++)

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Rlp.Models.Tokenizers;
 
 /// <summary>
-/// What the files beside a tokenizer.json say about special tokens: tokenizer_config.json, special_tokens_map.json and generation_config.json,
-/// each where it is there.
+/// What the files beside a tokenizer.json say about special tokens: tokenizer_config.json, special_tokens_map.json and
+/// generation_config.json, each where it is there.
 /// </summary>
 internal sealed record SpecialTokenSettings
 {
@@ -29,7 +29,9 @@ internal sealed record SpecialTokenSettings
         var settings = new SpecialTokenSettings();
         Open("special_tokens_map.json", (_, root) => settings = settings with
         {
-            BeginOfText = Content(root, "bos_token"), EndOfText = Content(root, "eos_token"), Padding = Content(root, "pad_token"),
+            BeginOfText = Content(root, "bos_token"),
+            EndOfText = Content(root, "eos_token"),
+            Padding = Content(root, "pad_token"),
         });
         Open("tokenizer_config.json", (path, root) => settings = settings with // says more, and has the last word
         {
@@ -56,7 +58,8 @@ internal sealed record SpecialTokenSettings
                 using var document = JsonDocument.Parse(File.ReadAllBytes(path));
                 read(path, document.RootElement);
             }
-            catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or OverflowException)
+            catch (Exception e)
+                when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or OverflowException)
             {
                 throw new ModelFormatException($"{path}: {e.Message}", e);
             }

@@ -6,8 +6,9 @@ namespace Rlp.Models.Tokenizers;
 
 /// <summary>
 /// A regular expression of a tokenizer.json, written for Oniguruma, run by .NET with the same matches. The two agree on general categories
-/// (both Unicode 16) and on white space; .NET sees halves of characters outside the basic plane, so that these are shown to it as a character
-/// of the basic plane of the same category. What the expression asks for beyond the supported syntax is refused, never approximated.
+/// (both Unicode 16) and on white space; .NET sees halves of characters outside the basic plane, so that these are shown to it as a
+/// character of the basic plane of the same category. What the expression asks for beyond the supported syntax is refused, never
+/// approximated.
 /// </summary>
 internal sealed class SplitPattern
 {
@@ -28,7 +29,8 @@ internal sealed class SplitPattern
             if (!literals.Any(l => c >= l.First && c <= l.Last)) representatives[(int)char.GetUnicodeCategory(c)] = c;
         foreach (var category in Enum.GetValues<UnicodeCategory>())
             if (representatives[(int)category] == '\0' && category != UnicodeCategory.Surrogate && category != UnicodeCategory.Control)
-                throw new ModelFormatException($"{source}: the regular expression '{translated}' names every {category} of the basic plane; that is not supported");
+                throw new ModelFormatException(
+                    $"{source}: the regular expression '{translated}' names every {category} of the basic plane; that is not supported");
     }
 
     /// <param name="source">Where the pattern stands, for messages.</param>
@@ -41,7 +43,8 @@ internal sealed class SplitPattern
 
     /// <summary>The pattern that matches this text and nothing else.</summary>
     /// <exception cref="ModelFormatException">The text has a character outside the basic plane.</exception>
-    public static SplitPattern Literal(string text, string source) => Parse(string.Concat(text.Select(c => char.IsAsciiLetterOrDigit(c) ? $"{c}" : $"\\u{(int)c:X4}")), source);
+    public static SplitPattern Literal(string text, string source) =>
+        Parse(string.Concat(text.Select(c => char.IsAsciiLetterOrDigit(c) ? $"{c}" : $"\\u{(int)c:X4}")), source);
 
     /// <summary>Cuts a well-formed text: every match is a piece, and what lies before, between and after the matches.</summary>
     public void Split<T>(ReadOnlySpan<char> text, ref T pieces)
@@ -93,8 +96,8 @@ internal sealed class SplitPattern
     }
 
     /// <summary>
-    /// Reads Oniguruma's default (Ruby) syntax: alternatives, groups (plain, ?:, ?i:, ?=, ?!, ?&lt;=, ?&lt;!, ?&gt;), character classes, general
-    /// categories, \s \d \r \n \t \v \f \u \x, the dot, $, and the quantifiers * + ? {n} {n,} {n,m} with ? and +.
+    /// Reads Oniguruma's default (Ruby) syntax: alternatives, groups (plain, ?:, ?i:, ?=, ?!, ?&lt;=, ?&lt;!, ?&gt;), character classes,
+    /// general categories, \s \d \r \n \t \v \f \u \x, the dot, $, and the quantifiers * + ? {n} {n,} {n,m} with ? and +.
     /// </summary>
     private sealed class Parser(string pattern, string source)
     {
@@ -187,7 +190,8 @@ internal sealed class SplitPattern
             if (at < pattern.Length && pattern[at] == '?')
             {
                 string[] kinds = ["?:", "?i:", "?=", "?!", "?<=", "?<!", "?>"];
-                var kind = kinds.FirstOrDefault(k => pattern.AsSpan(at).StartsWith(k)) ?? throw Refused($"the group '({pattern.AsSpan(at)[..Math.Min(3, pattern.Length - at)]}'");
+                var kind = kinds.FirstOrDefault(k => pattern.AsSpan(at).StartsWith(k))
+                    ?? throw Refused($"the group '({pattern.AsSpan(at)[..Math.Min(3, pattern.Length - at)]}'");
                 at += kind.Length;
                 if (kind == "?i:") ignoreCase = true;
                 else opening = "(" + kind;
@@ -225,7 +229,7 @@ internal sealed class SplitPattern
                 if (at + 1 < pattern.Length && pattern[at] == '-' && pattern[at + 1] != ']')
                 {
                     at++;
-                    if (pattern[at] is '[' || (pattern[at] == '\\' && at + 1 < pattern.Length && pattern[at + 1] is 's' or 'd' or 'p' or 'P' or 'S' or 'D'))
+                    if (pattern[at] == '[' || (pattern[at] == '\\' && Escape() is not null))
                         throw Refused("a range that ends in a class");
                     var high = ClassCharacter();
                     if (high < low) throw Refused($"the empty range {Written(low)}-{Written(high)}");
@@ -258,7 +262,8 @@ internal sealed class SplitPattern
                     if (at + 2 >= pattern.Length || pattern[at + 2] != '{' || close < 0) throw Refused($"'\\{c}' without {{}}");
                     var name = pattern[(at + 3)..close];
                     var negated = c == 'P' != name.StartsWith('^');
-                    if (!Categories.Contains(name.TrimStart('^'))) throw Refused($"the property '{name}' (supported: the general categories {string.Join(' ', Categories)})");
+                    if (!Categories.Contains(name.TrimStart('^')))
+                        throw Refused($"the property '{name}' (supported: the general categories {string.Join(' ', Categories)})");
                     at = close + 1;
                     return $"\\{(negated ? 'P' : 'p')}{{{name.TrimStart('^')}}}";
                 default:
@@ -272,7 +277,8 @@ internal sealed class SplitPattern
             var digits = c switch { 'u' => 4, 'x' => 2, _ => 0 };
             if (digits > 0)
             {
-                if (at + 2 + digits > pattern.Length || !ushort.TryParse(pattern.AsSpan(at + 2, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code))
+                var number = pattern.AsSpan(at + 2, Math.Min(digits, pattern.Length - at - 2));
+                if (number.Length < digits || !ushort.TryParse(number, NumberStyles.AllowHexSpecifier, null, out var code))
                     throw Refused($"'\\{c}' without {digits} hexadecimal digits");
                 at += 2 + digits;
                 return Plain((char)code);

@@ -21,7 +21,9 @@ public sealed class StreamingDecoder(ITokenizer tokenizer)
         return Characters(bytes, flush: false);
     }
 
-    /// <summary>Ends the sequence: U+FFFD where its last character is incomplete, empty otherwise. The next token begins a new sequence.</summary>
+    /// <summary>
+    /// Ends the sequence: U+FFFD where its last character is incomplete, empty otherwise. The next token begins a new sequence.
+    /// </summary>
     public string Flush()
     {
         previous = -1;

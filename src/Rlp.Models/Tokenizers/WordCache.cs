@@ -1,8 +1,8 @@
 namespace Rlp.Models.Tokenizers;
 
 /// <summary>
-/// The ids of words met before, in a table of fixed size where a new word takes the place of another: bounded memory, no locks, safe from any
-/// thread because an entry never changes after it is published.
+/// The ids of words met before, in a table of fixed size where a new word takes the place of another: bounded memory, no locks, safe from
+/// any thread because an entry never changes after it is published.
 /// </summary>
 internal sealed class WordCache
 {

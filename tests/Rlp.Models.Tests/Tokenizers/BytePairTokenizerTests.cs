@@ -60,26 +60,31 @@ public sealed class BytePairTokenizerTests
     [Fact]
     public void Flags_of_added_tokens_decide_what_they_take()
     {
-        using var fixture = Hellos().Thinking().Added("<l>", leftStrip: true).Added("<r>", rightStrip: true).Added("word", singleWord: true);
+        using var fixture = Hellos().Thinking()
+            .Added("<l>", leftStrip: true).Added("<r>", rightStrip: true).Added("word", singleWord: true);
         var tokenizer = fixture.Open();
         Assert.Equal(['a', 263, ' ', 'b'], tokenizer.Encode("a \t\n<l> b"));
         Assert.Equal(['a', ' ', 264, 'b'], tokenizer.Encode("a <r>  b"));
         Assert.Equal([264, 263], tokenizer.Encode("<r>  <l>")); // the spaces are taken once
         Assert.Equal(['a', ' ', 265, '.'], tokenizer.Encode("a word."));
-        Assert.Equal(Utf8("swords words sword ꙰word"), tokenizer.Encode("swords words sword ꙰word")); // a combining mark belongs to a word
+        const string inside = "swords words sword ꙰word"; // a combining mark belongs to a word
+        Assert.Equal(Utf8(inside), tokenizer.Encode(inside));
     }
 
     [Fact]
     public void A_token_that_could_begin_in_space_that_another_takes_is_refused()
     {
         using var fixture = new TokenizerFixture().Thinking().Added("<r>", rightStrip: true).Added("  ");
-        Assert.Contains("added token '<r>' (rstrip) takes the white space after it, where '  ' could begin", Assert.Throws<ModelFormatException>(() => fixture.Open()).Message);
+        Assert.Contains(
+            "added token '<r>' (rstrip) takes the white space after it, where '  ' could begin",
+            Assert.Throws<ModelFormatException>(() => fixture.Open()).Message);
     }
 
     [Fact]
     public void Only_normalized_added_tokens_are_found_in_the_normalized_text()
     {
-        using var fixture = new TokenizerFixture { Normalizer = new JsonObject { ["type"] = "NFC" } }.Thinking().Added("né", normalized: true).Added("nö", normalized: false);
+        using var fixture = new TokenizerFixture { Normalizer = new JsonObject { ["type"] = "NFC" } }.Thinking()
+            .Added("né", normalized: true).Added("nö", normalized: false);
         var tokenizer = fixture.Open();
         Assert.Equal([258, 258, 259, .. Utf8("nö")], tokenizer.Encode("néne\u0301nöno\u0308"));
     }
@@ -99,7 +104,8 @@ public sealed class BytePairTokenizerTests
     {
         using var letters = new TokenizerFixture
         {
-            PreTokenizer = TokenizerFixture.Sequence(TokenizerFixture.Split(@"[^\p{L}\p{N}]+|(?<=\p{L})\p{N}+", "Removed"), TokenizerFixture.ByteLevel(useRegex: false)),
+            PreTokenizer = TokenizerFixture.Sequence(
+                TokenizerFixture.Split(@"[^\p{L}\p{N}]+|(?<=\p{L})\p{N}+", "Removed"), TokenizerFixture.ByteLevel(useRegex: false)),
         }.Thinking();
         Assert.Equal(Utf8("𝔘𝔫i𠀀𐐀𝟡"), letters.Open().Encode("𝔘𝔫i🙂𠀀1𐐀𝟘- 𝟡"));
     }
@@ -114,7 +120,8 @@ public sealed class BytePairTokenizerTests
 
         static TokenizerFixture Numbers(bool individual) => new TokenizerFixture
         {
-            PreTokenizer = TokenizerFixture.Sequence(new JsonObject { ["type"] = "Digits", ["individual_digits"] = individual }, TokenizerFixture.ByteLevel()),
+            PreTokenizer = TokenizerFixture.Sequence(
+                new JsonObject { ["type"] = "Digits", ["individual_digits"] = individual }, TokenizerFixture.ByteLevel()),
         }.Merge("1", "2").Merge("a", "1").Thinking();
     }
 
@@ -124,7 +131,10 @@ public sealed class BytePairTokenizerTests
     [InlineData("Isolated", false, "axxb")]
     public void Removed_matches_vanish(string behavior, bool invert, string kept)
     {
-        using var fixture = new TokenizerFixture { PreTokenizer = TokenizerFixture.Sequence(TokenizerFixture.Split("x+", behavior, invert), TokenizerFixture.ByteLevel()) }.Thinking();
+        using var fixture = new TokenizerFixture
+        {
+            PreTokenizer = TokenizerFixture.Sequence(TokenizerFixture.Split("x+", behavior, invert), TokenizerFixture.ByteLevel()),
+        }.Thinking();
         Assert.Equal(Utf8(kept), fixture.Open().Encode("axxb"));
     }
 

@@ -10,9 +10,13 @@ public sealed class SentencePieceTokenizerTests : IDisposable
 
     // Scores are ranks: "ab" before "bc", "abc" last of all.
     private static readonly (string, float)[] Letters =
-        [("<unk>", 0), ("\n<s>\n", 0), ("\n</s>\n", 0), (" ", -5), ("a", -6), ("b", -7), ("c", -8), ("ab", -1), ("bc", -2), (" a", -3), ("abc", -4), ("é", -9)];
+    [
+        ("<unk>", 0), ("\n<s>\n", 0), ("\n</s>\n", 0), (" ", -5), ("a", -6), ("b", -7), ("c", -8), ("ab", -1), ("bc", -2), (" a", -3),
+        ("abc", -4), ("é", -9),
+    ];
 
-    private static (string, float)[] WithBytes => [.. Letters.Take(3), .. Enumerable.Range(0, 256).Select(b => ($"<0x{b:X2}>", 0f)), .. Letters.Skip(3)];
+    private static (string, float)[] WithBytes =>
+        [.. Letters.Take(3), .. Enumerable.Range(0, 256).Select(b => ($"<0x{b:X2}>", 0f)), .. Letters.Skip(3)];
 
     [Fact]
     public void Neighbours_of_the_highest_score_merge_first_and_the_leftmost_among_equals()
@@ -67,7 +71,10 @@ public sealed class SentencePieceTokenizerTests : IDisposable
         Assert.Contains("the byte 0x01", Assert.Throws<FormatException>(() => tokenizer.Encode("a\u0001")).Message);
 
         var message = Assert.Throws<ModelFormatException>(() => Open(Letters, "<think>", "</think>")).Message;
-        Assert.Contains("no token '<think>' and no spare one for it; set thought.begin and thought.end to tokens that it has, for example '<s>' and '</s>'", message);
+        Assert.Contains(
+            "no token '<think>' and no spare one for it; "
+            + "set thought.begin and thought.end to tokens that it has, for example '<s>' and '</s>'",
+            message);
     }
 
     [Fact]
@@ -81,7 +88,8 @@ public sealed class SentencePieceTokenizerTests : IDisposable
         {
             if (ends.Contains(length)) continue; // a shorter vocabulary
             var message = Assert.Throws<ModelFormatException>(() => Open(bytes[..length])).Message;
-            var offset = int.Parse(message[(message.IndexOf("offset ", StringComparison.Ordinal) + 7)..].Split(':')[0], CultureInfo.InvariantCulture);
+            var offset = int.Parse(
+                message[(message.IndexOf("offset ", StringComparison.Ordinal) + 7)..].Split(':')[0], CultureInfo.InvariantCulture);
             Assert.InRange(offset, length < 4 ? 0 : ends.Where(e => e <= length).Max(), length);
         }
     }
@@ -124,7 +132,8 @@ public sealed class SentencePieceTokenizerTests : IDisposable
 
         File.WriteAllText(Path.Combine(folder.FullName, "tokenizer.vocab"), "<unk>\t0\n<s> 0\n");
         File.Delete(Path.Combine(folder.FullName, "tokenizer.bin"));
-        Assert.Contains("line 2 is '<s> 0'", Assert.Throws<ModelFormatException>(() => TokenizerFolder.Open(folder.FullName, "<s>", "</s>")).Message);
+        Assert.Contains(
+            "line 2 is '<s> 0'", Assert.Throws<ModelFormatException>(() => TokenizerFolder.Open(folder.FullName, "<s>", "</s>")).Message);
     }
 
     [Fact]
@@ -204,7 +213,8 @@ public sealed class SentencePieceTokenizerTests : IDisposable
     public void Dispose() => folder.Delete(recursive: true);
 
     private static int[] Ids(string pretrained) =>
-        [.. File.ReadAllText(Path.Combine(pretrained, "ids.txt")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(t => int.Parse(t, CultureInfo.InvariantCulture))];
+        [.. File.ReadAllText(Path.Combine(pretrained, "ids.txt")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
+            .Select(t => int.Parse(t, CultureInfo.InvariantCulture))];
 
     private static string PretrainedFolder(string name)
     {

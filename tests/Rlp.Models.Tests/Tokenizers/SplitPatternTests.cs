@@ -2,10 +2,13 @@ using Rlp.Models.Tokenizers;
 
 namespace Rlp.Models.Tests.Tokenizers;
 
-/// <summary>The expected pieces are those of the reference library (tokenizers 0.22.2 with Oniguruma 6.9) for the same expression and text.</summary>
+/// <summary>
+/// The expected pieces are those of the reference library (tokenizers 0.22.2 with Oniguruma 6.9) for the same expression and text.
+/// </summary>
 public sealed class SplitPatternTests
 {
-    private const string Qwen = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    private const string Qwen =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     [Theory]
     [InlineData("(?i:'s|'t|'re|'k)", "a's'S'ſ'K'K'T'RE", "a|'s|'S|'ſ|'K|'K|'T|'RE")] // long s and Kelvin sign fold to ASCII
@@ -28,7 +31,8 @@ public sealed class SplitPatternTests
     [InlineData("a{2,3}?", "aaaaa", "aa|aa|a")]
     [InlineData("(a)(b)", "abab", "ab|ab")]
     [InlineData(Qwen, "I'll pay $1234\r\n\r\n  fürs 𝔘𝔫🙂 x", "I|'ll| pay| $|1|2|3|4|\r\n\r\n| | fürs| 𝔘𝔫|🙂| x")]
-    public void Matches_are_Onigurumas(string pattern, string text, string pieces) => Assert.Equal(pieces, string.Join('|', Split(pattern, text)));
+    public void Matches_are_Onigurumas(string pattern, string text, string pieces) =>
+        Assert.Equal(pieces, string.Join('|', Split(pattern, text)));
 
     [Theory]
     [InlineData("(?i:ss|x)", "'ss' ignoring case")]
@@ -54,7 +58,8 @@ public sealed class SplitPatternTests
         Assert.Contains($"somewhere: {named}", Assert.Throws<ModelFormatException>(() => SplitPattern.Parse(pattern, "somewhere")).Message);
 
     [Fact]
-    public void Literal_texts_match_themselves_only() => Assert.Equal(["a", ".*", "b", ".*"], Split(SplitPattern.Literal(".*", ""), "a.*b.*"));
+    public void Literal_texts_match_themselves_only() =>
+        Assert.Equal(["a", ".*", "b", ".*"], Split(SplitPattern.Literal(".*", ""), "a.*b.*"));
 
     private static IEnumerable<string> Split(string pattern, string text) => Split(SplitPattern.Parse(pattern, "somewhere"), text);
 

@@ -4,7 +4,10 @@ using Rlp.Models.Tokenizers;
 
 namespace Rlp.Models.Tests.Tokenizers;
 
-/// <summary>A folder with a small byte-level tokenizer.json: ids 0 to 255 are the bytes, then one token per merge, then extra entries, then added tokens.</summary>
+/// <summary>
+/// A folder with a small byte-level tokenizer.json: ids 0 to 255 are the bytes, then one token per merge, then extra entries, then added
+/// tokens.
+/// </summary>
 internal sealed class TokenizerFixture : IDisposable
 {
     private readonly DirectoryInfo folder = System.IO.Directory.CreateTempSubdirectory("rlp-tokenizer-");
@@ -52,12 +55,19 @@ internal sealed class TokenizerFixture : IDisposable
         return this;
     }
 
-    public TokenizerFixture Added(string content, bool special = true, bool normalized = false, bool leftStrip = false, bool rightStrip = false, bool singleWord = false, int? id = null)
+    public TokenizerFixture Added(
+        string content, bool special = true, bool normalized = false, bool leftStrip = false, bool rightStrip = false,
+        bool singleWord = false, int? id = null)
     {
         added.Add(new JsonObject
         {
-            ["id"] = id ?? entries.Count + added.Count, ["content"] = content, ["single_word"] = singleWord, ["lstrip"] = leftStrip, ["rstrip"] = rightStrip,
-            ["normalized"] = normalized, ["special"] = special,
+            ["id"] = id ?? entries.Count + added.Count,
+            ["content"] = content,
+            ["single_word"] = singleWord,
+            ["lstrip"] = leftStrip,
+            ["rstrip"] = rightStrip,
+            ["normalized"] = normalized,
+            ["special"] = special,
         });
         return this;
     }
@@ -72,15 +82,30 @@ internal sealed class TokenizerFixture : IDisposable
         for (var id = 0; id < entries.Count; id++) vocabulary[entries[id]] = id;
         var model = new JsonObject
         {
-            ["type"] = "BPE", ["dropout"] = null, ["unk_token"] = null, ["continuing_subword_prefix"] = null, ["end_of_word_suffix"] = null,
-            ["fuse_unk"] = false, ["byte_fallback"] = false, ["ignore_merges"] = false, ["vocab"] = vocabulary,
-            ["merges"] = new JsonArray([.. merges.Select(m => MergesAsPairs ? new JsonArray(m.Left, m.Right) : (JsonNode)$"{m.Left} {m.Right}")]),
+            ["type"] = "BPE",
+            ["dropout"] = null,
+            ["unk_token"] = null,
+            ["continuing_subword_prefix"] = null,
+            ["end_of_word_suffix"] = null,
+            ["fuse_unk"] = false,
+            ["byte_fallback"] = false,
+            ["ignore_merges"] = false,
+            ["vocab"] = vocabulary,
+            ["merges"] = new JsonArray(
+                [.. merges.Select(m => MergesAsPairs ? new JsonArray(m.Left, m.Right) : (JsonNode)$"{m.Left} {m.Right}")]),
         };
         foreach (var (key, value) in Model) model[key] = value?.DeepClone();
         var root = new JsonObject
         {
-            ["version"] = "1.0", ["truncation"] = null, ["padding"] = null, ["added_tokens"] = added.DeepClone(), ["normalizer"] = Normalizer?.DeepClone(),
-            ["pre_tokenizer"] = PreTokenizer.DeepClone(), ["post_processor"] = null, ["decoder"] = ByteLevel(), ["model"] = model,
+            ["version"] = "1.0",
+            ["truncation"] = null,
+            ["padding"] = null,
+            ["added_tokens"] = added.DeepClone(),
+            ["normalizer"] = Normalizer?.DeepClone(),
+            ["pre_tokenizer"] = PreTokenizer.DeepClone(),
+            ["post_processor"] = null,
+            ["decoder"] = ByteLevel(),
+            ["model"] = model,
         };
         foreach (var (key, value) in Root) root[key] = value?.DeepClone();
         Write("tokenizer.json", root.ToJsonString());

@@ -10,11 +10,15 @@ public sealed class TokenizerFolderTests
         using var fixture = new TokenizerFixture();
         fixture.Write("tokenizer.model", "");
         var message = Assert.Throws<ModelFormatException>(() => TokenizerFolder.Open(fixture.Directory, "<think>", "</think>")).Message;
-        Assert.Contains("looked for tokenizer.json, tokenizer.bin, tok*.bin, tokenizer.vocab and tok*.vocab, found tokenizer.model", message);
-        Assert.Contains("does not exist", Assert.Throws<ModelFormatException>(() => TokenizerFolder.Open("/nowhere", "<think>", "</think>")).Message);
+        Assert.Contains(
+            "looked for tokenizer.json, tokenizer.bin, tok*.bin, tokenizer.vocab and tok*.vocab, found tokenizer.model", message);
+        Assert.Contains(
+            "does not exist", Assert.Throws<ModelFormatException>(() => TokenizerFolder.Open("/nowhere", "<think>", "</think>")).Message);
         fixture.Write("tok1.bin", "");
         fixture.Write("tok2.bin", "");
-        Assert.Contains("tok1.bin and tok2.bin could both be the tokenizer", Assert.Throws<ModelFormatException>(() => TokenizerFolder.Open(fixture.Directory, "<think>", "</think>")).Message);
+        Assert.Contains(
+            "tok1.bin and tok2.bin could both be the tokenizer",
+            Assert.Throws<ModelFormatException>(() => TokenizerFolder.Open(fixture.Directory, "<think>", "</think>")).Message);
     }
 
     [Fact]
@@ -31,7 +35,8 @@ public sealed class TokenizerFolderTests
         using var fixture = new TokenizerFixture().Merge("h", "e").Added("<|reserved_special_token_0|>").Thinking();
         var tokenizer = fixture.Open();
         Assert.Equal((258, 259), (tokenizer.BeginThought, tokenizer.EndThought));
-        Assert.Equal((256, 257), (fixture.Open("he", "<|reserved_special_token_0|>").BeginThought, fixture.Open("he", "<|reserved_special_token_0|>").EndThought));
+        var named = fixture.Open("he", "<|reserved_special_token_0|>");
+        Assert.Equal((256, 257), (named.BeginThought, named.EndThought));
         Assert.NotEqual(tokenizer.Fingerprint, fixture.Open("he", "</think>").Fingerprint);
     }
 
@@ -56,8 +61,11 @@ public sealed class TokenizerFolderTests
     {
         using var fixture = new TokenizerFixture().Added("<|im_start|>").Added("<|im_end|>");
         var message = Assert.Throws<ModelFormatException>(() => fixture.Open()).Message;
-        Assert.Contains("no token '<think>' and no spare one for it; set thought.begin and thought.end to tokens that it has, for example '<|im_start|>' and '<|im_end|>'", message);
-        Assert.Equal((256, 257), (fixture.Open("<|im_start|>", "<|im_end|>").BeginThought, fixture.Open("<|im_start|>", "<|im_end|>").EndThought));
+        Assert.Contains(
+            "no token '<think>' and no spare one for it; "
+            + "set thought.begin and thought.end to tokens that it has, for example '<|im_start|>' and '<|im_end|>'", message);
+        var named = fixture.Open("<|im_start|>", "<|im_end|>");
+        Assert.Equal((256, 257), (named.BeginThought, named.EndThought));
         Assert.Contains("two different texts", Assert.Throws<ModelFormatException>(() => fixture.Open("<|im_end|>", "<|im_end|>")).Message);
         Assert.Contains("two different texts", Assert.Throws<ModelFormatException>(() => fixture.Open("", "<|im_end|>")).Message);
     }
@@ -89,7 +97,10 @@ public sealed class TokenizerFolderTests
     [InlineData("tokenizer_config.json", """{"eos_token":5}""", "tokenizer_config.json")]
     [InlineData("special_tokens_map.json", "{", "special_tokens_map.json")]
     [InlineData("generation_config.json", """{"eos_token_id":258}""", "eos_token_id of generation_config.json")]
-    [InlineData("tokenizer_config.json", """{"added_tokens_decoder":{"400":{"content":"<x>","lstrip":false,"normalized":false,"rstrip":false,"single_word":false,"special":true}}}""", "added token '<x>' has the id 400")]
+    [InlineData(
+        "tokenizer_config.json",
+        """{"added_tokens_decoder":{"400":{"content":"<x>","lstrip":false,"normalized":false,"rstrip":false,"single_word":false,"special":true}}}""",
+        "added token '<x>' has the id 400")]
     public void A_file_beside_it_that_does_not_fit_is_named(string file, string content, string named)
     {
         using var fixture = new TokenizerFixture().Thinking();

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Rlp.Models.Tokenizers;
 
 namespace Rlp.Models.Tests.Tokenizers;
 
@@ -59,7 +60,8 @@ public sealed class TokenizerJsonTests
     {
         using var fixture = new TokenizerFixture().WithoutByte((byte)'x').Thinking();
         fixture.Model["unk_token"] = "h";
-        Assert.Contains("unk_token 'h' in a vocabulary without the byte 0x78", Assert.Throws<ModelFormatException>(() => fixture.Open()).Message);
+        Assert.Contains(
+            "unk_token 'h' in a vocabulary without the byte 0x78", Assert.Throws<ModelFormatException>(() => fixture.Open()).Message);
     }
 
     [Theory]
@@ -68,14 +70,22 @@ public sealed class TokenizerJsonTests
     [InlineData("Contiguous")]
     public void A_behavior_of_splits_that_is_not_implemented_is_refused(string behavior)
     {
-        using var fixture = new TokenizerFixture { PreTokenizer = TokenizerFixture.Sequence(TokenizerFixture.Split("x", behavior), TokenizerFixture.ByteLevel()) }.Thinking();
-        Assert.Contains($"the behavior '{behavior}' of pre_tokenizer Split is not supported; supported: Isolated, Removed", Assert.Throws<ModelFormatException>(() => fixture.Open()).Message);
+        using var fixture = new TokenizerFixture
+        {
+            PreTokenizer = TokenizerFixture.Sequence(TokenizerFixture.Split("x", behavior), TokenizerFixture.ByteLevel()),
+        }.Thinking();
+        Assert.Contains(
+            $"the behavior '{behavior}' of pre_tokenizer Split is not supported; supported: Isolated, Removed",
+            Assert.Throws<ModelFormatException>(() => fixture.Open()).Message);
     }
 
     [Fact]
     public void A_step_after_ByteLevel_is_refused()
     {
-        using var fixture = new TokenizerFixture { PreTokenizer = TokenizerFixture.Sequence(TokenizerFixture.ByteLevel(), TokenizerFixture.Split("x")) }.Thinking();
+        using var fixture = new TokenizerFixture
+        {
+            PreTokenizer = TokenizerFixture.Sequence(TokenizerFixture.ByteLevel(), TokenizerFixture.Split("x")),
+        }.Thinking();
         Assert.Contains("pre_tokenizer 'Split' after ByteLevel", Assert.Throws<ModelFormatException>(() => fixture.Open()).Message);
     }
 
@@ -109,14 +119,18 @@ public sealed class TokenizerJsonTests
         using var fixture = new TokenizerFixture().Thinking();
         var json = File.ReadAllText(Path.Combine(fixture.Write(), "tokenizer.json"));
         fixture.Write("tokenizer.json", json[..(json.Length / 2)]);
-        Assert.Contains("not a tokenizer.json", Assert.Throws<ModelFormatException>(() => Rlp.Models.Tokenizers.TokenizerFolder.Open(fixture.Directory, "<think>", "</think>")).Message);
+        Assert.Contains(
+            "not a tokenizer.json",
+            Assert.Throws<ModelFormatException>(() => TokenizerFolder.Open(fixture.Directory, "<think>", "</think>")).Message);
     }
 
     [Fact]
     public void An_added_token_out_of_order_is_refused()
     {
         using var fixture = new TokenizerFixture().Thinking().Added("<late>", id: 300);
-        Assert.Contains("added token '<late>' has the id 300, but its place gives 258", Assert.Throws<ModelFormatException>(() => fixture.Open()).Message);
+        Assert.Contains(
+            "added token '<late>' has the id 300, but its place gives 258",
+            Assert.Throws<ModelFormatException>(() => fixture.Open()).Message);
     }
 
     [Fact]

@@ -4,8 +4,8 @@ using Rlp.Models.Tokenizers;
 namespace Rlp.Models.Tests.Tokenizers;
 
 /// <summary>
-/// Ids and texts by Hugging Face's tokenizers 0.22.2 (shared/oracles/README.md) on published vocabularies. RLP_TOKENIZERS names the folder that
-/// holds qwen3/tokenizer.json and llama3/tokenizer.json; .ci/run fills one.
+/// Ids and texts by Hugging Face's tokenizers 0.22.2 (shared/oracles/README.md) on published vocabularies. RLP_TOKENIZERS names the folder
+/// that holds qwen3/tokenizer.json and llama3/tokenizer.json; .ci/run fills one.
 /// </summary>
 public sealed class TokenizerOracleTests
 {
@@ -27,7 +27,8 @@ public sealed class TokenizerOracleTests
             var decoder = new StreamingDecoder(tokenizer);
             var streamed = string.Concat(expected.Select(decoder.Next)) + decoder.Flush();
             if (!tokenizer.Encode(text).SequenceEqual(expected)) wrong.Add($"ids of {JsonSerializer.Serialize(text)}");
-            if (tokenizer.Decode(expected) != row.RootElement.GetProperty("decoded").GetString()) wrong.Add($"text of {string.Join(' ', expected)}");
+            if (tokenizer.Decode(expected) != row.RootElement.GetProperty("decoded").GetString())
+                wrong.Add($"text of {string.Join(' ', expected)}");
             if (streamed != tokenizer.Decode(expected)) wrong.Add($"streamed text of {string.Join(' ', expected)}");
             rows++;
         }
@@ -56,7 +57,9 @@ public sealed class TokenizerOracleTests
     private static (string Folder, string Oracle) Files(string name)
     {
         var folder = Environment.GetEnvironmentVariable("RLP_TOKENIZERS");
-        Assert.SkipWhen(string.IsNullOrEmpty(folder), "RLP_TOKENIZERS is not set; it names a folder with qwen3/tokenizer.json and llama3/tokenizer.json");
+        Assert.SkipWhen(
+            string.IsNullOrEmpty(folder),
+            "RLP_TOKENIZERS is not set; it names a folder with qwen3/tokenizer.json and llama3/tokenizer.json");
         Assert.SkipUnless(File.Exists(Path.Combine(folder!, name, "tokenizer.json")), $"{folder} has no {name}/tokenizer.json");
         for (var parent = new DirectoryInfo(AppContext.BaseDirectory); parent is not null; parent = parent.Parent)
         {
