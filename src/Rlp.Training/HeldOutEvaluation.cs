@@ -29,7 +29,7 @@ public sealed class HeldOutEvaluation : IDisposable
         (this.policy, this.tokenizer, this.settings, this.seed, this.problems) = (policy, tokenizer, settings, seed, problems);
         sampler = new ThoughtSampler(policy, tokenizer, seed, settings.Temperature, settings.MaxThoughtTokens);
         using var scope = NewDisposeScope();
-        var mask = zeros(tokenizer.VocabularySize, dtype: float32);
+        var mask = SamplingMasks.Tokens(tokenizer, policy.Config.VocabularySize);
         foreach (var token in new[] { tokenizer.Padding, tokenizer.BeginThought, tokenizer.EndThought }) mask[token] = float.NegativeInfinity;
         answerMask = mask.to(policy.Parameters.Values.device).MoveToOuterDisposeScope().DetachFromDisposeScope();
     }

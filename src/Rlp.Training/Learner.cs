@@ -25,7 +25,7 @@ public sealed class Learner : IDisposable
         (this.policy, this.tokenizer, this.stage, this.reference) = (policy, tokenizer, stage, reference);
         if (stage.Rlp is { Beta: > 0 } && reference is null) throw new ArgumentException("a KL penalty (beta > 0) needs a reference policy", nameof(reference));
         Optimizer = new AdamW(policy.Parameters, stage.Optimizer, stage.Steps);
-        masks = new SamplingMasks(tokenizer, policy.Parameters.Values.device);
+        masks = new SamplingMasks(tokenizer, policy.Config.VocabularySize, policy.Parameters.Values.device);
     }
 
     public AdamW Optimizer { get; }

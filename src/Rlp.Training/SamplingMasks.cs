@@ -20,16 +20,29 @@ public sealed class SamplingMasks : IDisposable
 
     private readonly Tensor rows;
 
-    public SamplingMasks(ITokenizer tokenizer, Device? device = null)
+    /// <param name="modelVocabularySize">V, the rows of the model's output; at least the tokenizer's vocabulary, often more.</param>
+    /// <exception cref="ArgumentException">The model has no row for some tokens.</exception>
+    public SamplingMasks(ITokenizer tokenizer, int modelVocabularySize, Device? device = null)
     {
         using var scope = NewDisposeScope();
-        var masks = zeros(3, tokenizer.VocabularySize, dtype: float32);
-        masks[.., tokenizer.Padding] = float.NegativeInfinity;
+        var masks = Tokens(tokenizer, modelVocabularySize).expand(3, modelVocabularySize).clone();
+        if (tokenizer.Padding != tokenizer.EndThought) masks[.., tokenizer.Padding] = float.NegativeInfinity;
         masks[.., tokenizer.BeginThought] = float.NegativeInfinity;
         masks[First, tokenizer.EndThought] = float.NegativeInfinity;
         masks[Forced] = float.NegativeInfinity;
         masks[Forced, tokenizer.EndThought] = 0;
         rows = masks.to(device ?? CPU).MoveToOuterDisposeScope().DetachFromDisposeScope();
+    }
+
+    /// <summary>Zero for the tokens of the vocabulary, minus infinity for the model's other rows, which are no text: [V].</summary>
+    /// <exception cref="ArgumentException">The model has no row for some tokens.</exception>
+    public static Tensor Tokens(ITokenizer tokenizer, int modelVocabularySize)
+    {
+        if (modelVocabularySize < tokenizer.VocabularySize)
+            throw new ArgumentException(
+                $"the model has a vocabulary of {modelVocabularySize}, the tokenizer one of {tokenizer.VocabularySize}; "
+                + "take the tokenizer that the model was trained with", nameof(modelVocabularySize));
+        return tensor(Enumerable.Range(0, modelVocabularySize).Select(id => tokenizer.Holds(id) ? 0f : float.NegativeInfinity).ToArray());
     }
 
     /// <summary>Which mask rules the token at an index of a thought of at most <paramref name="maxThoughtTokens"/> tokens.</summary>

@@ -13,7 +13,7 @@ namespace Rlp.Training;
 /// </summary>
 public sealed class ThoughtSampler(IDecoder policy, ITokenizer tokenizer, long seed, double temperature, int maxThoughtTokens) : IDisposable
 {
-    private readonly SamplingMasks masks = new(tokenizer, policy.Parameters.Values.device);
+    private readonly SamplingMasks masks = new(tokenizer, policy.Config.VocabularySize, policy.Parameters.Values.device);
 
     /// <summary>G thoughts for each position.</summary>
     public IReadOnlyList<SampledGroup> Sample(long step, IReadOnlyList<GroupPosition> positions, int groupSize, NoisePurpose purpose = NoisePurpose.Thought)
@@ -48,7 +48,7 @@ public sealed class ThoughtSampler(IDecoder policy, ITokenizer tokenizer, long s
         var nextTokens = tensor(positions.SelectMany(p => Enumerable.Repeat((long)p.NextToken, groupSize)).ToArray(), device: device); // [N]
         var done = zeros(rows, dtype: torch.@bool, device: device);
         var evidence = zeros(rows, dtype: float32, device: device);
-        var predictions = keepPredictions ? zeros(rows, tokenizer.VocabularySize, dtype: float32, device: device) : null;
+        var predictions = keepPredictions ? zeros(rows, policy.Config.VocabularySize, dtype: float32, device: device) : null;
         List<Tensor> sampledTokens = [], sampledLogProbabilities = [];
         for (var index = 0; index < maxThoughtTokens; index++)
         {

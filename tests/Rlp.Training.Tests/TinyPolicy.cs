@@ -7,13 +7,14 @@ namespace Rlp.Training.Tests;
 /// <summary>A random decoder over the arithmetic alphabet.</summary>
 internal sealed class TinyPolicy : IDisposable
 {
-    public TinyPolicy(long seed = 1, double range = 0.3, bool trainable = true, string architecture = "qwen3")
+    /// <param name="spareRows">Rows of the model's vocabulary beyond the tokenizer's.</param>
+    public TinyPolicy(long seed = 1, double range = 0.3, bool trainable = true, string architecture = "qwen3", int spareRows = 0)
     {
         DecoderConfig config = architecture switch
         {
             "qwen3" => new Qwen3Config
             {
-                VocabularySize = Tokenizer.VocabularySize,
+                VocabularySize = Tokenizer.VocabularySize + spareRows,
                 HiddenSize = 16,
                 IntermediateSize = 24,
                 Layers = 2,
@@ -23,7 +24,7 @@ internal sealed class TinyPolicy : IDisposable
             },
             "llama" => new LlamaConfig
             {
-                VocabularySize = Tokenizer.VocabularySize,
+                VocabularySize = Tokenizer.VocabularySize + spareRows,
                 HiddenSize = 16,
                 IntermediateSize = 24,
                 Layers = 2,
@@ -36,7 +37,7 @@ internal sealed class TinyPolicy : IDisposable
             },
             "nemotron" => new NemotronHConfig
             {
-                VocabularySize = Tokenizer.VocabularySize,
+                VocabularySize = Tokenizer.VocabularySize + spareRows,
                 HiddenSize = 16,
                 IntermediateSize = 24,
                 Layers = 4,

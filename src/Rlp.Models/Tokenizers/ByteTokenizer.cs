@@ -8,13 +8,20 @@ public sealed class ByteTokenizer : ITokenizer
 {
     private readonly string beginMarker;
     private readonly string endMarker;
+    private readonly byte[][] bytes;
 
     /// <exception cref="ArgumentException">A marker is empty, or both are the same.</exception>
     public ByteTokenizer(string beginMarker = "<think>", string endMarker = "</think>")
     {
         if (beginMarker.Length == 0 || endMarker.Length == 0 || beginMarker == endMarker)
-            throw new ArgumentException($"the thought markers must be two different texts, found '{beginMarker}' and '{endMarker}'", nameof(beginMarker));
+            throw new ArgumentException(
+                $"the thought markers must be two different texts, found '{beginMarker}' and '{endMarker}'", nameof(beginMarker));
         (this.beginMarker, this.endMarker) = (beginMarker, endMarker);
+        bytes =
+        [
+            .. Enumerable.Range(0, 256).Select(value => new[] { (byte)value }),
+            [], Encoding.UTF8.GetBytes(beginMarker), Encoding.UTF8.GetBytes(endMarker),
+        ];
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"bytes\0{beginMarker}\0{endMarker}")));
     }
 
@@ -33,7 +40,8 @@ public sealed class ByteTokenizer : ITokenizer
         var tokens = new List<int>(text.Length);
         for (var at = 0; at < text.Length;)
         {
-            int begin = text.IndexOf(beginMarker, at, StringComparison.Ordinal), end = text.IndexOf(endMarker, at, StringComparison.Ordinal);
+            var begin = text.IndexOf(beginMarker, at, StringComparison.Ordinal);
+            var end = text.IndexOf(endMarker, at, StringComparison.Ordinal);
             var next = begin < 0 ? end : end < 0 ? begin : Math.Min(begin, end);
             foreach (var value in Encoding.UTF8.GetBytes(text[at..(next < 0 ? text.Length : next)])) tokens.Add(value);
             if (next < 0) break;
@@ -43,30 +51,11 @@ public sealed class ByteTokenizer : ITokenizer
         return [.. tokens];
     }
 
-    /// <summary>Bytes that are no UTF-8 come out as U+FFFD.</summary>
-    public string Decode(ReadOnlySpan<int> tokens)
-    {
-        var text = new StringBuilder();
-        var bytes = new List<byte>();
-        foreach (var token in tokens)
-        {
-            if (token is >= 0 and < 256)
-            {
-                bytes.Add((byte)token);
-                continue;
-            }
-            if (token < 0 || token >= VocabularySize) throw new ArgumentOutOfRangeException(nameof(tokens), token, $"token ids are 0 to {VocabularySize - 1}");
-            Flush();
-            if (token == BeginThought) text.Append(beginMarker);
-            else if (token == EndThought) text.Append(endMarker);
-        }
-        Flush();
-        return text.ToString();
+    /// <summary>Padding adds nothing.</summary>
+    public ReadOnlySpan<byte> Bytes(int token, int previous) =>
+        token >= 0 && token < VocabularySize
+            ? bytes[token]
+            : throw new ArgumentOutOfRangeException(nameof(token), token, $"token ids are 0 to {VocabularySize - 1}");
 
-        void Flush()
-        {
-            text.Append(Encoding.UTF8.GetString(bytes.ToArray()));
-            bytes.Clear();
-        }
-    }
+    public string Decode(ReadOnlySpan<int> tokens) => StreamingDecoder.Decode(this, tokens);
 }

@@ -10,18 +10,27 @@ public sealed class CharacterTokenizer : ITokenizer
     private readonly Dictionary<Rune, int> ids = [];
     private readonly string beginMarker;
     private readonly string endMarker;
+    private readonly byte[][] bytes;
 
     /// <exception cref="ArgumentException">The alphabet is empty or holds a character twice, or a marker is empty.</exception>
     public CharacterTokenizer(string characters, string beginMarker = "<think>", string endMarker = "</think>")
     {
         if (characters.Length == 0) throw new ArgumentException("the alphabet of a character tokenizer is empty", nameof(characters));
         if (beginMarker.Length == 0 || endMarker.Length == 0 || beginMarker == endMarker)
-            throw new ArgumentException($"the thought markers must be two different texts, found '{beginMarker}' and '{endMarker}'", nameof(beginMarker));
+            throw new ArgumentException(
+                $"the thought markers must be two different texts, found '{beginMarker}' and '{endMarker}'", nameof(beginMarker));
         alphabet = [.. characters.EnumerateRunes()];
         foreach (var rune in alphabet)
-            if (!ids.TryAdd(rune, ids.Count)) throw new ArgumentException($"the character '{rune}' is in the alphabet twice", nameof(characters));
+            if (!ids.TryAdd(rune, ids.Count))
+                throw new ArgumentException($"the character '{rune}' is in the alphabet twice", nameof(characters));
         (this.beginMarker, this.endMarker) = (beginMarker, endMarker);
-        Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"characters\0{characters}\0{beginMarker}\0{endMarker}")));
+        bytes =
+        [
+            .. alphabet.Select(rune => Encoding.UTF8.GetBytes(rune.ToString())),
+            [], Encoding.UTF8.GetBytes(beginMarker), Encoding.UTF8.GetBytes(endMarker),
+        ];
+        Fingerprint = Convert.ToHexStringLower(
+            SHA256.HashData(Encoding.UTF8.GetBytes($"characters\0{characters}\0{beginMarker}\0{endMarker}")));
     }
 
     public int VocabularySize => alphabet.Length + 3;
@@ -46,25 +55,22 @@ public sealed class CharacterTokenizer : ITokenizer
                 continue;
             }
             if (!Rune.TryGetRuneAt(text, at, out var rune) || !ids.TryGetValue(rune, out var id))
-                throw new FormatException($"character {Describe(text, at)} at offset {at} is not in the tokenizer's alphabet of {alphabet.Length} characters; add it to tokenizer.characters");
+                throw new FormatException(
+                    $"character {Describe(text, at)} at offset {at} is not in the tokenizer's alphabet of {alphabet.Length} characters; "
+                    + "add it to tokenizer.characters");
             tokens.Add(id);
             at += rune.Utf16SequenceLength;
         }
         return [.. tokens];
     }
 
-    public string Decode(ReadOnlySpan<int> tokens)
-    {
-        var text = new StringBuilder(tokens.Length);
-        foreach (var token in tokens)
-        {
-            if (token == BeginThought) text.Append(beginMarker);
-            else if (token == EndThought) text.Append(endMarker);
-            else if (token >= 0 && token < alphabet.Length) text.Append(alphabet[token].ToString());
-            else if (token != Padding) throw new ArgumentOutOfRangeException(nameof(tokens), token, $"token ids are 0 to {VocabularySize - 1}");
-        }
-        return text.ToString();
-    }
+    /// <summary>Padding adds nothing.</summary>
+    public ReadOnlySpan<byte> Bytes(int token, int previous) =>
+        token >= 0 && token < VocabularySize
+            ? bytes[token]
+            : throw new ArgumentOutOfRangeException(nameof(token), token, $"token ids are 0 to {VocabularySize - 1}");
+
+    public string Decode(ReadOnlySpan<int> tokens) => StreamingDecoder.Decode(this, tokens);
 
     private bool ThoughtMarkerAt(string text, int at, out int token, out int length)
     {
@@ -74,5 +80,6 @@ public sealed class CharacterTokenizer : ITokenizer
         return token >= 0;
     }
 
-    private static string Describe(string text, int at) => char.IsControl(text[at]) || char.IsSurrogate(text[at]) ? $"U+{(int)text[at]:X4}" : $"'{text[at]}'";
+    private static string Describe(string text, int at) =>
+        char.IsControl(text[at]) || char.IsSurrogate(text[at]) ? $"U+{(int)text[at]:X4}" : $"'{text[at]}'";
 }

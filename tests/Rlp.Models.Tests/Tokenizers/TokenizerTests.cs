@@ -10,7 +10,8 @@ public sealed class TokenizerTests
     [Fact]
     public void Characters_take_one_token_each_and_a_marker_takes_one()
     {
-        Assert.Equal([7, 10, 5, 12, Characters.BeginThought, 2, Characters.EndThought, 2, 13], Characters.Encode("7+5=<think>2</think>2\n"));
+        Assert.Equal(
+            [7, 10, 5, 12, Characters.BeginThought, 2, Characters.EndThought, 2, 13], Characters.Encode("7+5=<think>2</think>2\n"));
         Assert.Equal(17, Characters.VocabularySize);
     }
 
