@@ -29,16 +29,19 @@ public sealed class HuggingFaceFolder : IDisposable
         Weights.Load(layout, trainable, device, type);
 
     /// <summary>Writes an arena, for instance one that was loaded here and then trained, with this folder's documents to another folder.</summary>
-    /// <exception cref="ModelFormatException">The target is not empty, or the disk has too little room.</exception>
+    /// <exception cref="ModelFormatException">The target is not empty.</exception>
+    /// <exception cref="IOException">The disk has too little room, or cannot be written.</exception>
     public void Export(string target, ParameterArena arena, ExportSettings settings) => ExportedModel.Write(target, Documents, TensorSource.Of(arena), settings);
 
     /// <summary>Copies the model to another folder, in another type or other shards, without loading it.</summary>
-    /// <exception cref="ModelFormatException">The weights do not fit the layout, the target is not empty, or the disk has too little room.</exception>
+    /// <exception cref="ModelFormatException">The weights do not fit the layout, or the target is not empty.</exception>
+    /// <exception cref="IOException">The disk has too little room, or cannot be written.</exception>
     public void Export(string target, ArenaLayout layout, ExportSettings settings) => ExportedModel.Write(target, Documents, Weights.Sources(layout, settings.Type), settings);
 
     /// <summary>Writes a folder of initial values, tensor by tensor: the same as <see cref="ParameterArena.Initialize(long, InitializationSettings)"/> gives.</summary>
     /// <param name="config">The text of config.json, which <paramref name="layout"/> was made from.</param>
-    /// <exception cref="ModelFormatException">The target is not empty, or the disk has too little room.</exception>
+    /// <exception cref="ModelFormatException">The target is not empty.</exception>
+    /// <exception cref="IOException">The disk has too little room, or cannot be written.</exception>
     public static void Initialize(string target, string config, ArenaLayout layout, long seed, InitializationSettings initialization, ExportSettings settings)
     {
         using var values = new InitialValues(seed, initialization);

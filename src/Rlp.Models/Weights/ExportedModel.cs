@@ -12,7 +12,8 @@ public static class ExportedModel
 
     /// <param name="target">Must not exist, or be empty.</param>
     /// <param name="tensors">Written in this order, as the settings' type.</param>
-    /// <exception cref="ModelFormatException">The target is not empty, or the disk has too little room; nothing was written.</exception>
+    /// <exception cref="ModelFormatException">The target is not empty; nothing was written.</exception>
+    /// <exception cref="IOException">The disk has too little room, or cannot be written; nothing is left behind.</exception>
     public static void Write(string target, ModelDocuments documents, IReadOnlyList<TensorSource> tensors, ExportSettings settings)
     {
         if (settings.Type is not (ScalarType.Float32 or ScalarType.BFloat16)) throw new ArgumentException($"weights are exported as float32 or bfloat16, not {settings.Type}", nameof(settings));
