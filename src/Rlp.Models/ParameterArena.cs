@@ -16,13 +16,13 @@ public sealed class ParameterArena : IDisposable
     private readonly Dictionary<string, Tensor> leaves = [];
 
     /// <param name="trainable">With gradients; a teacher or reference needs none.</param>
-    /// <param name="type">float32 or bfloat16, of values and gradients.</param>
-    public ParameterArena(ArenaLayout layout, bool trainable, Device? device = null, ScalarType type = ScalarType.Float32)
+    /// <param name="dtype">float32 or bfloat16, of values and gradients.</param>
+    public ParameterArena(ArenaLayout layout, bool trainable, Device? device = null, ScalarType dtype = ScalarType.Float32)
     {
-        if (type is not (ScalarType.Float32 or ScalarType.BFloat16)) throw new ArgumentException($"an arena is float32 or bfloat16, not {type}", nameof(type));
+        if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16)) throw new ArgumentException($"an arena is float32 or bfloat16, not {dtype}", nameof(dtype));
         Layout = layout;
-        Values = zeros(layout.Length, dtype: type, device: device).DetachFromDisposeScope();
-        Gradients = trainable ? zeros(layout.Length, dtype: type, device: device).DetachFromDisposeScope() : null;
+        Values = zeros(layout.Length, dtype: dtype, device: device).DetachFromDisposeScope();
+        Gradients = trainable ? zeros(layout.Length, dtype: dtype, device: device).DetachFromDisposeScope() : null;
         foreach (var leaf in layout.Leaves)
         {
             using var scope = NewDisposeScope();
@@ -41,12 +41,12 @@ public sealed class ParameterArena : IDisposable
     public ArenaLayout Layout { get; }
 
     /// <summary>float32 or bfloat16.</summary>
-    public ScalarType Type => Values.dtype;
+    public ScalarType Dtype => Values.dtype;
 
-    /// <summary>[Layout.Length], of <see cref="Type"/>.</summary>
+    /// <summary>[Layout.Length], of <see cref="Dtype"/>.</summary>
     public Tensor Values { get; }
 
-    /// <summary>[Layout.Length], of <see cref="Type"/>; null where nothing is trained.</summary>
+    /// <summary>[Layout.Length], of <see cref="Dtype"/>; null where nothing is trained.</summary>
     public Tensor? Gradients { get; }
 
     public Tensor this[string leaf] => leaves[leaf];

@@ -37,7 +37,7 @@ public static class SafeTensors
         foreach (var (name, target) in targets)
         {
             if (!file.Tensors.TryGetValue(name, out var entry)) problems.Add($"'{name}' is missing (expected {ProblemList.Shape(target.shape)})");
-            else if (TensorType.Read(entry.Type) is null || !entry.Shape.SequenceEqual(target.shape))
+            else if (TensorType.Read(entry.Dtype) is null || !entry.Shape.SequenceEqual(target.shape))
                 problems.Add($"'{name}' is {entry}, expected {TensorType.Readable} {ProblemList.Shape(target.shape)}");
         }
         ProblemList.Refuse(path, problems);

@@ -27,11 +27,11 @@ public sealed class HuggingFaceFolderTests : IDisposable
     [InlineData(ScalarType.BFloat16, true)]
     public void An_export_reloads_bit_for_bit(ScalarType type, bool tied)
     {
-        using var arena = TinyLayout.Random(TinyLayout.Make(tied), type: type);
-        ExportedModel.Write(folder["out"], ModelDocuments.Of(Config), TensorSource.Of(arena), new ExportSettings { Type = type });
+        using var arena = TinyLayout.Random(TinyLayout.Make(tied), dtype: type);
+        ExportedModel.Write(folder["out"], ModelDocuments.Of(Config), TensorSource.Of(arena), new ExportSettings { Dtype = type });
 
         using var model = HuggingFaceFolder.Open(folder["out"]);
-        using var loaded = model.Load(TinyLayout.Make(tied), trainable: true, type: type);
+        using var loaded = model.Load(TinyLayout.Make(tied), trainable: true, dtype: type);
         Assert.Equal(arena.Sha256(), loaded.Sha256());
         Assert.NotNull(loaded.Gradients);
     }
@@ -70,7 +70,7 @@ public sealed class HuggingFaceFolderTests : IDisposable
         SafeTensors.Save(Path.Combine(folder["in"], "model.safetensors"), arena);
 
         using (var model = HuggingFaceFolder.Open(folder["in"]))
-            model.Export(folder["out"], arena, new ExportSettings { Type = ScalarType.BFloat16 });
+            model.Export(folder["out"], arena, new ExportSettings { Dtype = ScalarType.BFloat16 });
 
         Assert.Equal(["config.json", "generation_config.json", "model.safetensors", "tokenizer.json"], Directory.EnumerateFileSystemEntries(folder["out"]).Select(f => Path.GetFileName(f)).Order());
         Assert.Equal(Config.Replace("\"torch_dtype\": \"float32\"", "\"torch_dtype\": \"bfloat16\""), File.ReadAllText(Path.Combine(folder["out"], "config.json")));
@@ -79,12 +79,27 @@ public sealed class HuggingFaceFolderTests : IDisposable
     }
 
     [Fact]
+    public void A_checkpoint_is_exported_from_the_file_of_its_policy()
+    {
+        using var arena = TinyLayout.Random(TinyLayout.Make());
+        Directory.CreateDirectory(folder["step-1"]);
+        File.WriteAllText(Path.Combine(folder["step-1"], "config.json"), Config);
+        SafeTensors.Save(Path.Combine(folder["step-1"], "policy.safetensors"), arena);
+
+        using (var checkpoint = HuggingFaceFolder.Open(folder["step-1"], "policy.safetensors"))
+            checkpoint.Export(folder["out"], TinyLayout.Make(), new ExportSettings());
+        using var model = HuggingFaceFolder.Open(folder["out"]);
+        using var loaded = model.Load(TinyLayout.Make(), trainable: false);
+        Assert.Equal(arena.Sha256(), loaded.Sha256());
+    }
+
+    [Fact]
     public void A_copy_from_disk_to_disk_equals_an_export_of_the_loaded_arena()
     {
         using var arena = TinyLayout.Random(TinyLayout.Make());
         ExportedModel.Write(folder["in"], ModelDocuments.Of(Config), TensorSource.Of(arena), new ExportSettings());
         using var model = HuggingFaceFolder.Open(folder["in"]);
-        var settings = new ExportSettings { Type = ScalarType.BFloat16, MaxShardBytes = 100 };
+        var settings = new ExportSettings { Dtype = ScalarType.BFloat16, MaxShardBytes = 100 };
         model.Export(folder["copied"], TinyLayout.Make(), settings);
         model.Export(folder["exported"], arena, settings);
 
@@ -129,12 +144,12 @@ public sealed class HuggingFaceFolderTests : IDisposable
     {
         var layout = TinyLayout.Make();
         var initialization = new InitializationSettings { Range = 0.3 };
-        HuggingFaceFolder.Initialize(folder["out"], Config, layout, 5, initialization, new ExportSettings { Type = type, MaxShardBytes = 200 });
+        HuggingFaceFolder.Initialize(folder["out"], Config, layout, 5, initialization, new ExportSettings { Dtype = type, MaxShardBytes = 200 });
 
-        using var arena = new ParameterArena(layout, trainable: false, type: type);
+        using var arena = new ParameterArena(layout, trainable: false, dtype: type);
         arena.Initialize(5, initialization);
         using var model = HuggingFaceFolder.Open(folder["out"]);
-        using var loaded = model.Load(layout, trainable: false, type: type);
+        using var loaded = model.Load(layout, trainable: false, dtype: type);
         Assert.Equal(arena.Sha256(), loaded.Sha256());
     }
 
@@ -142,13 +157,13 @@ public sealed class HuggingFaceFolderTests : IDisposable
     public void An_inspection_says_what_is_there_and_what_is_wrong()
     {
         using var arena = TinyLayout.Random(TinyLayout.Make());
-        ExportedModel.Write(folder["out"], ModelDocuments.Of(Config), TensorSource.Of(arena), new ExportSettings { Type = ScalarType.BFloat16 });
+        ExportedModel.Write(folder["out"], ModelDocuments.Of(Config), TensorSource.Of(arena), new ExportSettings { Dtype = ScalarType.BFloat16 });
         using var model = HuggingFaceFolder.Open(folder["out"]);
 
         var inspection = model.Inspect(TinyLayout.Make(tied: false));
         Assert.Equal("tiny", inspection.ModelType);
         Assert.Equal(arena.Layout.ParameterCount, inspection.Parameters);
-        Assert.Equal([("BF16", arena.Layout.ParameterCount)], inspection.ParametersByType.Select(p => (p.Key, p.Value)));
+        Assert.Equal([("BF16", arena.Layout.ParameterCount)], inspection.ParametersByDtype.Select(p => (p.Key, p.Value)));
         Assert.Equal(new FileInfo(Path.Combine(folder["out"], "model.safetensors")).Length, Assert.Single(inspection.Files).Bytes);
         Assert.Equal(110, inspection.Tensors.Single(t => t.Name == TinyLayout.Embedding).Bytes);
         Assert.Equal("'lm_head.weight' is missing (expected [11, 5])", Assert.Single(inspection.Problems));

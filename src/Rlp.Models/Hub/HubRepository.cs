@@ -25,6 +25,7 @@ public sealed partial class HubRepository : IDisposable
         if (!RepositoryName().IsMatch(name) || name.Contains("..", StringComparison.Ordinal)) throw new HubException($"'{name}' is no name of a repository; expected owner/name, as in Qwen/Qwen3-1.7B");
         if (string.IsNullOrWhiteSpace(revision) || revision.Any(char.IsControl) || revision.Split('/').Any(p => p is "" or "." or ".."))
             throw new HubException($"'{revision}' is no revision; expected a branch, a tag or a commit, as in main");
+        if (settings.Endpoint.UserInfo.Length > 0) throw new HubException("the hub's address must not hold a name or password, which messages would show; pass a token");
         (this.name, this.revision, this.settings) = (name, revision, settings);
         client = new HubClient(settings);
     }

@@ -1,14 +1,14 @@
 namespace Rlp.Models.Weights;
 
 /// <summary>One tensor of an inspected model.</summary>
-/// <param name="Type">As safetensors spells it.</param>
+/// <param name="Dtype">As safetensors spells it.</param>
 /// <param name="File">Name of the file that holds it.</param>
-public sealed record InspectedTensor(string Name, string Type, IReadOnlyList<long> Shape, long Bytes, string File);
+public sealed record InspectedTensor(string Name, string Dtype, IReadOnlyList<long> Shape, long Bytes, string File);
 
 /// <summary>What a model folder holds, for people to look at.</summary>
 /// <param name="ModelType">config.json's model_type; null where it has none.</param>
 /// <param name="Parameters">Elements of all tensors.</param>
-/// <param name="ParametersByType">Elements by stored type.</param>
+/// <param name="ParametersByDtype">Elements by stored type.</param>
 /// <param name="Files">Names of the weight files and their bytes.</param>
 /// <param name="CarriedFiles">Names of the documents that an export carries along.</param>
 /// <param name="Problems">Everything that keeps it from being loaded; empty for a sound model.</param>
@@ -16,7 +16,7 @@ public sealed record ModelInspection(
     string Path,
     string? ModelType,
     long Parameters,
-    IReadOnlyDictionary<string, long> ParametersByType,
+    IReadOnlyDictionary<string, long> ParametersByDtype,
     IReadOnlyList<(string Name, long Bytes)> Files,
     IReadOnlyList<InspectedTensor> Tensors,
     IReadOnlyList<string> CarriedFiles,
@@ -29,9 +29,9 @@ public sealed record ModelInspection(
             folder.Path,
             ConfigText.String(folder.Documents.Config, "model_type", folder.ConfigPath),
             stored.Sum(t => Elements(t.Entry)),
-            new SortedDictionary<string, long>(stored.GroupBy(t => t.Entry.Type).ToDictionary(g => g.Key, g => g.Sum(t => Elements(t.Entry))), StringComparer.Ordinal),
+            new SortedDictionary<string, long>(stored.GroupBy(t => t.Entry.Dtype).ToDictionary(g => g.Key, g => g.Sum(t => Elements(t.Entry))), StringComparer.Ordinal),
             [.. folder.Weights.Files.Select(f => (System.IO.Path.GetFileName(f.Path), f.Length))],
-            [.. stored.Select(t => new InspectedTensor(t.Entry.Name, t.Entry.Type, t.Entry.Shape, t.Entry.End - t.Entry.Begin, System.IO.Path.GetFileName(t.File.Path)))],
+            [.. stored.Select(t => new InspectedTensor(t.Entry.Name, t.Entry.Dtype, t.Entry.Shape, t.Entry.End - t.Entry.Begin, System.IO.Path.GetFileName(t.File.Path)))],
             [.. folder.Documents.CarriedFiles.Select(f => System.IO.Path.GetFileName(f))],
             layout is null ? folder.Weights.Problems : folder.Weights.ProblemsFor(layout));
     }

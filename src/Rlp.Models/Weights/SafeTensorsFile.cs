@@ -58,8 +58,8 @@ public sealed class SafeTensorsFile : IDisposable
         using var noGradient = no_grad();
         using var flat = target.view(-1);
         if (flat.numel() != entry.Elements) throw new ArgumentException($"the target has {flat.numel()} elements, '{entry.Name}' has {entry.Elements}", nameof(target));
-        var type = ReadableType(entry);
-        if (flat.dtype == type && flat.device.type == TorchSharp.DeviceType.CPU)
+        var dtype = ReadableDtype(entry);
+        if (flat.dtype == dtype && flat.device.type == TorchSharp.DeviceType.CPU)
         {
             for (long i = 0; i < flat.numel(); i += Piece)
             {
@@ -81,11 +81,11 @@ public sealed class SafeTensorsFile : IDisposable
     /// <summary>A tensor's elements in order, as flat tensors on the CPU in the type of the file; the caller disposes each before it takes the next.</summary>
     internal IEnumerable<Tensor> Pieces(TensorEntry entry)
     {
-        var type = ReadableType(entry);
+        var dtype = ReadableDtype(entry);
         var count = entry.Elements;
         for (long i = 0; i < count; i += Piece)
         {
-            var piece = empty(Math.Min(Piece, count - i), dtype: type);
+            var piece = empty(Math.Min(Piece, count - i), dtype: dtype);
             ReadBytes(entry, i, piece);
             yield return piece;
         }
@@ -99,8 +99,8 @@ public sealed class SafeTensorsFile : IDisposable
         window.SafeMemoryMappedViewHandle.ReadSpan((ulong)window.PointerOffset, into.bytes);
     }
 
-    private ScalarType ReadableType(TensorEntry entry) =>
-        TensorType.Read(entry.Type) ?? throw new ModelFormatException($"{Path}: '{entry.Name}' is {entry.Type}; expected {TensorType.Readable}");
+    private ScalarType ReadableDtype(TensorEntry entry) =>
+        TensorType.Read(entry.Dtype) ?? throw new ModelFormatException($"{Path}: '{entry.Name}' is {entry.Dtype}; expected {TensorType.Readable}");
 
     public void Dispose() => map.Dispose();
 }

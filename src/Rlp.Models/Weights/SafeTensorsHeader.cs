@@ -5,11 +5,11 @@ using static Rlp.Models.Weights.ProblemList;
 namespace Rlp.Models.Weights;
 
 /// <summary>One tensor of a safetensors file: its type as the format spells it, its shape, and where in the file its bytes lie.</summary>
-public sealed record TensorEntry(string Name, string Type, long[] Shape, long Begin, long End)
+public sealed record TensorEntry(string Name, string Dtype, long[] Shape, long Begin, long End)
 {
     public long Elements => Shape.Aggregate(1L, (a, b) => a * b);
 
-    public override string ToString() => $"{Type} {ProblemList.Shape(Shape)}";
+    public override string ToString() => $"{Dtype} {ProblemList.Shape(Shape)}";
 }
 
 /// <summary>
@@ -100,15 +100,15 @@ internal sealed class SafeTensorsHeader
     private TensorEntry ReadEntry(ref Utf8JsonReader reader, string name, long dataBegin, long dataLength)
     {
         if (reader.TokenType != JsonTokenType.StartObject) throw new JsonException($"{Quoted(name)} is no object");
-        string? type = null;
+        string? dtype = null;
         long[]? shape = null, offsets = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("dtype"))
             {
                 reader.Read();
-                if (reader.TokenType != JsonTokenType.String || type is not null) throw new JsonException($"{Quoted(name)} has a dtype that is no string or is there twice");
-                type = reader.GetString();
+                if (reader.TokenType != JsonTokenType.String || dtype is not null) throw new JsonException($"{Quoted(name)} has a dtype that is no string or is there twice");
+                dtype = reader.GetString();
             }
             else if (reader.ValueTextEquals("shape"))
             {
@@ -126,17 +126,21 @@ internal sealed class SafeTensorsHeader
                 reader.Skip();
             }
         }
-        if (type is null || shape is null || offsets is not { Length: 2 }) throw new JsonException($"{Quoted(name)} lacks one of dtype, shape and two data_offsets");
+        if (dtype is null || shape is null || offsets is not { Length: 2 }) throw new JsonException($"{Quoted(name)} lacks one of dtype, shape and two data_offsets");
 
-        var what = $"{Quoted(name)}, {Short(type)} {Shape(shape)},";
-        var bytes = Bytes(type, shape);
-        if (TensorType.BitsOf(type) is null) problems.Add($"{what} has a type that safetensors does not know");
-        else if (bytes is null) problems.Add($"{what} has a shape that no tensor can have");
-        else if (offsets[0] < 0 || offsets[1] < offsets[0]) problems.Add($"{what} lies at [{offsets[0]}, {offsets[1]}), which is no range of bytes");
-        else if (offsets[1] - offsets[0] != bytes) problems.Add($"{what} needs {bytes} bytes, its data_offsets [{offsets[0]}, {offsets[1]}) hold {offsets[1] - offsets[0]}");
-        else if (offsets[1] > dataLength) problems.Add($"{what} lies at [{offsets[0]}, {offsets[1]}), but the file ends after {dataLength} data bytes: truncated");
-        else return new TensorEntry(name, type, shape, dataBegin + offsets[0], dataBegin + offsets[1]);
-        return new TensorEntry(name, type, shape, 0, 0);
+        var problem = ProblemOf(dtype, shape, (offsets[0], offsets[1]), dataLength);
+        if (problem is null) return new TensorEntry(name, dtype, shape, dataBegin + offsets[0], dataBegin + offsets[1]);
+        problems.Add($"{Quoted(name)}, {Short(dtype)} {Shape(shape)}, {problem}");
+        return new TensorEntry(name, dtype, shape, 0, 0);
+    }
+
+    private static string? ProblemOf(string dtype, long[] shape, (long Begin, long End) offsets, long dataLength)
+    {
+        if (TensorType.BitsOf(dtype) is not { } bits) return "has a type that safetensors does not know";
+        if (Bytes(bits, shape) is not { } bytes) return "has a shape that no tensor can have";
+        if (offsets.Begin < 0 || offsets.End < offsets.Begin) return $"lies at [{offsets.Begin}, {offsets.End}), which is no range of bytes";
+        if (offsets.End - offsets.Begin != bytes) return $"needs {bytes} bytes, its data_offsets [{offsets.Begin}, {offsets.End}) hold {offsets.End - offsets.Begin}";
+        return offsets.End > dataLength ? $"lies at [{offsets.Begin}, {offsets.End}), but the file ends after {dataLength} data bytes: truncated" : null;
     }
 
     private static long[] ReadIntegers(ref Utf8JsonReader reader, string name, int most)
@@ -155,13 +159,13 @@ internal sealed class SafeTensorsHeader
     }
 
     /// <summary>Null: a negative size, more elements than 64 bits count, or a part of a byte.</summary>
-    private static long? Bytes(string type, long[] shape)
+    private static long? Bytes(int bitsOfOne, long[] shape)
     {
         if (shape.Any(s => s < 0)) return null;
         try
         {
             // Every product along the way, as the reference implementation forms it: [2^62, 4, 0] is refused as well.
-            var bits = checked(shape.Aggregate(1L, (a, b) => checked(a * b)) * (TensorType.BitsOf(type) ?? 0));
+            var bits = checked(shape.Aggregate(1L, (a, b) => checked(a * b)) * bitsOfOne);
             return bits % 8 == 0 ? bits / 8 : null;
         }
         catch (OverflowException)

@@ -26,7 +26,7 @@ internal static class SafeTensorsWriter
             foreach (var piece in tensor.Pieces())
             {
                 written += piece.numel();
-                WritePiece(file, piece, tensor.Type);
+                WritePiece(file, piece, tensor.Dtype);
                 piece.Dispose();
             }
             if (written != tensor.Elements) throw new InvalidOperationException($"'{tensor.Name}' gave {written} elements, its shape has {tensor.Elements}");
@@ -34,9 +34,9 @@ internal static class SafeTensorsWriter
         file.Flush(flushToDisk: true);
     }
 
-    private static void WritePiece(FileStream file, Tensor piece, ScalarType type)
+    private static void WritePiece(FileStream file, Tensor piece, ScalarType dtype)
     {
-        using var there = piece.to(type); // on its device, before it travels
+        using var there = piece.to(dtype); // on its device, before it travels
         using var here = there.cpu();
         using var contiguous = here.contiguous();
         file.Write(contiguous.bytes);
@@ -50,7 +50,7 @@ internal static class SafeTensorsWriter
         foreach (var tensor in tensors)
         {
             var end = offset + tensor.Bytes;
-            header.Add(tensor.Name, new { dtype = TensorType.Name(tensor.Type), shape = tensor.Shape, data_offsets = new[] { offset, end } });
+            header.Add(tensor.Name, new { dtype = TensorType.Name(tensor.Dtype), shape = tensor.Shape, data_offsets = new[] { offset, end } });
             offset = end;
         }
         return JsonSerializer.SerializeToUtf8Bytes(header);

@@ -96,10 +96,10 @@ public sealed class WeightFiles : IDisposable
 
     /// <summary>The same into an arena that is made only once nothing is wrong: a config.json's sizes alone allocate nothing.</summary>
     /// <exception cref="ModelFormatException">As in <see cref="LoadInto"/>.</exception>
-    public ParameterArena Load(ArenaLayout layout, bool trainable, Device? device = null, ScalarType type = ScalarType.Float32)
+    public ParameterArena Load(ArenaLayout layout, bool trainable, Device? device = null, ScalarType dtype = ScalarType.Float32)
     {
         Refuse(Path, ProblemsFor(layout));
-        var arena = new ParameterArena(layout, trainable, device, type);
+        var arena = new ParameterArena(layout, trainable, device, dtype);
         try
         {
             Fill(arena);
@@ -114,10 +114,10 @@ public sealed class WeightFiles : IDisposable
 
     /// <summary>The tensors of a layout as they lie here, to be written elsewhere without being loaded.</summary>
     /// <exception cref="ModelFormatException">As in <see cref="LoadInto"/>.</exception>
-    public IReadOnlyList<TensorSource> Sources(ArenaLayout layout, ScalarType type)
+    public IReadOnlyList<TensorSource> Sources(ArenaLayout layout, ScalarType dtype)
     {
         Refuse(Path, ProblemsFor(layout));
-        return [.. layout.Slots.Select(slot => tensors[slot.Name]).Select(t => new TensorSource(t.Entry.Name, t.Entry.Shape, type, () => t.File.Pieces(t.Entry)))];
+        return [.. layout.Slots.Select(slot => tensors[slot.Name]).Select(t => new TensorSource(t.Entry.Name, t.Entry.Shape, dtype, () => t.File.Pieces(t.Entry)))];
     }
 
     private void Fill(ParameterArena arena)
@@ -173,7 +173,7 @@ public sealed class WeightFiles : IDisposable
 
     private static void Compare(TensorEntry found, long[] expected, List<string> problems)
     {
-        if (TensorType.Read(found.Type) is null) problems.Add($"{Quoted(found.Name)} is {found}, expected {TensorType.Readable} {Shape(expected)}");
+        if (TensorType.Read(found.Dtype) is null) problems.Add($"{Quoted(found.Name)} is {found}, expected {TensorType.Readable} {Shape(expected)}");
         else if (!found.Shape.SequenceEqual(expected)) problems.Add($"{Quoted(found.Name)} is {Shape(found.Shape)}, expected {Shape(expected)}");
     }
 

@@ -25,7 +25,7 @@ public sealed class MemoryMeasurements : IDisposable
 
         Measure($"{name}: init as bf16, {ByteSize.Text(layout.ParameterCount * 2)}", () =>
         {
-            HuggingFaceFolder.Initialize(folder["model"], "{}", layout, 1, new InitializationSettings(), new ExportSettings { Type = ScalarType.BFloat16, MaxShardBytes = 1_000_000_000 });
+            HuggingFaceFolder.Initialize(folder["model"], "{}", layout, 1, new InitializationSettings(), new ExportSettings { Dtype = ScalarType.BFloat16, MaxShardBytes = 1_000_000_000 });
             return null;
         });
         foreach (var type in new[] { ScalarType.BFloat16, ScalarType.Float32 })
@@ -34,7 +34,7 @@ public sealed class MemoryMeasurements : IDisposable
             var peak = Measure($"{name}: load into {type}, {ByteSize.Text(bytes)}", () =>
             {
                 using var model = HuggingFaceFolder.Open(folder["model"]);
-                return model.Load(layout, trainable: false, type: type);
+                return model.Load(layout, trainable: false, dtype: type);
             });
             Assert.True(peak <= 1.1 * bytes, $"{ByteSize.Text(peak)} for {ByteSize.Text(bytes)}");
         }

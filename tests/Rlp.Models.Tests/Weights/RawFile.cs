@@ -20,7 +20,7 @@ internal static class RawFile
     }
 
     /// <summary>A file of the given tensors, one behind the other.</summary>
-    public static void Write(string path, params (string Name, string Type, long[] Shape, byte[] Data)[] tensors)
+    public static void Write(string path, params (string Name, string Dtype, long[] Shape, byte[] Data)[] tensors)
     {
         var entries = new List<string>();
         var data = new List<byte>();

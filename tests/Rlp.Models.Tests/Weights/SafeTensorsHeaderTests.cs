@@ -18,7 +18,7 @@ public sealed class SafeTensorsHeaderTests : IDisposable
 
         Assert.Empty(file.Problems);
         var y = file.Tensors["y"];
-        Assert.Equal(("BF16", 8 + Sound.Length + 12L, 8 + Sound.Length + 16L), (y.Type, y.Begin, y.End));
+        Assert.Equal(("BF16", 8 + Sound.Length + 12L, 8 + Sound.Length + 16L), (y.Dtype, y.Begin, y.End));
         Assert.Equal([2, 1], y.Shape);
         Assert.Equal(["x", "y"], file.Tensors.Keys.Order());
     }

@@ -20,11 +20,11 @@ internal static class TinyLayout
     }
 
     /// <summary>An arena of random values, also in the vectors.</summary>
-    public static ParameterArena Random(ArenaLayout layout, long seed = 1, ScalarType type = ScalarType.Float32)
+    public static ParameterArena Random(ArenaLayout layout, long seed = 1, ScalarType dtype = ScalarType.Float32)
     {
         using var noGradient = no_grad();
         using var generator = new Generator((ulong)seed);
-        var arena = new ParameterArena(layout, trainable: false, type: type);
+        var arena = new ParameterArena(layout, trainable: false, dtype: dtype);
         foreach (var slot in layout.Slots)
         {
             using var view = arena.View(slot);

@@ -50,7 +50,7 @@ public sealed class WeightFilesTests : IDisposable
         using var arena = Load("a.safetensors", Matrix("x", values.Length, 1), ScalarType.BFloat16);
 
         var loaded = TinyLayout.Values(arena, "x");
-        Assert.Equal(ScalarType.BFloat16, arena.Type);
+        Assert.Equal(ScalarType.BFloat16, arena.Dtype);
         Assert.Equal(values.Select(v => (float)HalfPrecision.ToBFloat16(v)), loaded);
         Assert.Equal(values.Select(float.IsNegative), loaded.Select(float.IsNegative)); // also of zeros
     }
@@ -61,7 +61,7 @@ public sealed class WeightFilesTests : IDisposable
     public void A_tensor_of_several_pieces_loads_bit_for_bit(ScalarType type)
     {
         var layout = Matrix("x", 3, (SafeTensorsFile.Piece / 2) + 5);
-        using var arena = TinyLayout.Random(layout, type: type);
+        using var arena = TinyLayout.Random(layout, dtype: type);
         SafeTensors.Save(folder["a.safetensors"], arena);
         using var loaded = Load("a.safetensors", layout, type);
         Assert.Equal(arena.Sha256(), loaded.Sha256());
@@ -208,7 +208,7 @@ public sealed class WeightFilesTests : IDisposable
     private ParameterArena Load(string name, ArenaLayout layout, ScalarType type)
     {
         using var weights = WeightFiles.Open(folder[name]);
-        return weights.Load(layout, trainable: false, type: type);
+        return weights.Load(layout, trainable: false, dtype: type);
     }
 
     private static ArenaLayout Matrix(string name, long rows, long columns)
