@@ -11,6 +11,8 @@ internal static class FreeSpace
     public static void Require(string folder, long bytes, string what)
     {
         var free = new DriveInfo(folder).AvailableFreeSpace;
-        if (free < bytes) throw new IOException($"{what} needs {ByteSize.Text(bytes)}, but the disk of {folder} has {ByteSize.Text(free)} free; free some or choose another disk");
+        if (free < bytes)
+            throw new IOException(
+                $"{what} needs {ByteSize.Text(bytes)}, but the disk of {folder} has {ByteSize.Text(free)} free; free some or choose another disk");
     }
 }

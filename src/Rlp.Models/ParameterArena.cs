@@ -19,7 +19,8 @@ public sealed class ParameterArena : IDisposable
     /// <param name="dtype">float32 or bfloat16, of values and gradients.</param>
     public ParameterArena(ArenaLayout layout, bool trainable, Device? device = null, ScalarType dtype = ScalarType.Float32)
     {
-        if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16)) throw new ArgumentException($"an arena is float32 or bfloat16, not {dtype}", nameof(dtype));
+        if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16))
+            throw new ArgumentException($"an arena is float32 or bfloat16, not {dtype}", nameof(dtype));
         Layout = layout;
         Values = zeros(layout.Length, dtype: dtype, device: device).DetachFromDisposeScope();
         Gradients = trainable ? zeros(layout.Length, dtype: dtype, device: device).DetachFromDisposeScope() : null;
@@ -58,7 +59,9 @@ public sealed class ParameterArena : IDisposable
         return flat.view(slot.Shape);
     }
 
-    /// <summary>Gaussian matrices of standard deviation <paramref name="range"/>, vectors (norm weights) of ones; a function of the seed alone.</summary>
+    /// <summary>
+    /// Gaussian matrices of standard deviation <paramref name="range"/>, vectors (norm weights) of ones; a function of the seed alone.
+    /// </summary>
     public void Initialize(long seed, double range) => Initialize(seed, new InitializationSettings { Range = range });
 
     /// <summary>The initial values of <see cref="InitialValues"/>, rounded to the arena's type; a function of the seed alone.</summary>

@@ -20,7 +20,8 @@ public static class SafeTensors
     }
 
     /// <summary>Reads a file into an arena that has exactly its tensors.</summary>
-    /// <exception cref="ModelFormatException">Unreadable, or tensors that are missing, extra, misshaped or damaged: the message lists them all.</exception>
+    /// <exception cref="ModelFormatException">Unreadable, or tensors that are missing, extra, misshaped or damaged: the message lists them
+    /// all.</exception>
     public static void Load(string path, ParameterArena arena)
     {
         if (Directory.Exists(path)) throw new ModelFormatException($"{path} is a folder; expected a .safetensors file");

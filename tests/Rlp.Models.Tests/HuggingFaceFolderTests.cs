@@ -204,5 +204,6 @@ public sealed class HuggingFaceFolderTests : IDisposable
     [InlineData("0")]
     [InlineData("1e3")]
     [InlineData("99999999999TB")]
-    public void What_is_no_size_is_refused(string text) => Assert.Contains($"'{text}'", Assert.Throws<ModelFormatException>(() => ByteSize.Parse(text)).Message);
+    public void What_is_no_size_is_refused(string text) =>
+        Assert.Contains($"'{text}'", Assert.Throws<ModelFormatException>(() => ByteSize.Parse(text)).Message);
 }

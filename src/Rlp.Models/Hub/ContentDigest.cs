@@ -10,7 +10,9 @@ internal static class ContentDigest
     /// <summary>Whether <see cref="Compute"/> can check such a tag.</summary>
     public static bool IsKnown(string tag) => tag.Length is 64 or 40 && tag.All(char.IsAsciiHexDigit);
 
-    /// <summary>The digest of a file in the kind of the tag: the SHA-256 of its content (large files), or the SHA-1 of it as a git blob.</summary>
+    /// <summary>
+    /// The digest of a file in the kind of the tag: the SHA-256 of its content (large files), or the SHA-1 of it as a git blob.
+    /// </summary>
     public static string Compute(string path, string tag)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20);

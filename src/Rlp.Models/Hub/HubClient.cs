@@ -40,13 +40,16 @@ internal sealed class HubClient : IDisposable
             prepare?.Invoke(request);
             request.Headers.AcceptEncoding.Add(new StringWithQualityHeaderValue("identity")); // ranges and sizes are those of the file
             if (settings.Token is { } token && IsEndpoint(address)) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
-            var response = await WithinSilence(patience => http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience), address, cancellation);
-            if ((int)response.StatusCode is not (>= 300 and < 400) || response.StatusCode == HttpStatusCode.NotModified || stop?.Invoke(response) == true)
-                return (response, address);
+            var response =
+                await WithinSilence(patience => http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience), address, cancellation);
+            var redirected = (int)response.StatusCode is >= 300 and < 400 && response.StatusCode != HttpStatusCode.NotModified;
+            if (!redirected || stop?.Invoke(response) == true) return (response, address);
             using (response)
             {
-                if (response.Headers.Location is not { } location) throw new HubException($"{address.Host} redirects to nowhere (status {(int)response.StatusCode})");
-                if (redirects == MostRedirects) throw new HubException($"{settings.Endpoint.Host} redirects more than {MostRedirects} times");
+                if (response.Headers.Location is not { } location)
+                    throw new HubException($"{address.Host} redirects to nowhere (status {(int)response.StatusCode})");
+                if (redirects == MostRedirects)
+                    throw new HubException($"{settings.Endpoint.Host} redirects more than {MostRedirects} times");
                 var next = new Uri(address, location);
                 if (next.Scheme is not ("http" or "https") || (address.Scheme == "https" && next.Scheme != "https"))
                     throw new HubException($"{address.Host} redirects to {next.Scheme}://{next.Host}, which is less safe; refused");
@@ -76,7 +79,8 @@ internal sealed class HubClient : IDisposable
     }
 
     /// <summary>Tries again, after pauses, what failed for a reason that may pass.</summary>
-    /// <param name="gained">Whether the last try brought something new, for instance some bytes: then the count of tries begins anew.</param>
+    /// <param name="gained">Whether the last try brought something new, for instance some bytes: then the count of tries begins
+    /// anew.</param>
     /// <exception cref="HubException">The last try failed as well.</exception>
     public async Task<T> Persist<T>(string what, Func<Task<T>> attempt, Func<bool>? gained, CancellationToken cancellation)
     {
@@ -91,7 +95,8 @@ internal sealed class HubClient : IDisposable
             {
                 if (gained?.Invoke() == true) (tries, delay) = (1, settings.FirstDelay);
                 if (tries >= settings.Attempts)
-                    throw new HubException($"{what}: {e.Message} ({tries} tries). Check the network and call again: a pull goes on where it stopped", e);
+                    throw new HubException(
+                        $"{what}: {e.Message} ({tries} tries). Check the network and call again: a pull goes on where it stopped", e);
                 var pause = e.RetryAfter ?? delay;
                 await Task.Delay(pause < settings.LongestDelay ? pause : settings.LongestDelay, cancellation);
                 delay *= 2;
@@ -111,11 +116,17 @@ internal sealed class HubClient : IDisposable
         switch (status)
         {
             case 401 or 403 when settings.Token is null:
-                throw new HubException($"{what}: access denied, status {status}{said}. It is gated, private or does not exist: check the name, accept its terms at {page}, and pass a token (--token or HF_TOKEN)");
+                throw new HubException(
+                    $"{what}: access denied, status {status}{said}. It is gated, private or does not exist: check the name, "
+                    + $"accept its terms at {page}, and pass a token (--token or HF_TOKEN)");
             case 401 or 403:
-                throw new HubException($"{what}: access denied with the token that was given, status {status}{said}. Check the token and that its owner has accepted the terms at {page}");
+                throw new HubException(
+                    $"{what}: access denied with the token that was given, status {status}{said}. "
+                    + $"Check the token and that its owner has accepted the terms at {page}");
             case 404:
-                throw new HubException($"{what} does not exist at {settings.Endpoint.Host}, status 404{said}. Check the names of the repository, the revision and the file");
+                throw new HubException(
+                    $"{what} does not exist at {settings.Endpoint.Host}, status 404{said}. "
+                    + "Check the names of the repository, the revision and the file");
             case 408 or 429 or >= 500:
                 throw new TransientHubException($"{what}: the server answers with status {status}{said}", null, RetryAfter(response));
             default:
@@ -131,7 +142,8 @@ internal sealed class HubClient : IDisposable
         return text.Length == 0 ? null : new string([.. text.Where(c => !char.IsControl(c)).Take(200)]);
     }
 
-    public static string? Header(HttpResponseMessage response, string name) => response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
+    public static string? Header(HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
 
     private static TimeSpan? RetryAfter(HttpResponseMessage response) => response.Headers.RetryAfter switch
     {

@@ -3,7 +3,8 @@ namespace Rlp.Models.Hub;
 /// <summary>Which files of a repository a model consists of, and which names no repository may have.</summary>
 public static class HubFiles
 {
-    private static readonly string[] Names = ["tokenizer.model", "merges.txt", "vocab.txt", "chat_template.jinja", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE"];
+    private static readonly string[] Names =
+        ["tokenizer.model", "merges.txt", "vocab.txt", "chat_template.jinja", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE"];
 
     /// <summary>
     /// Weights as safetensors, configurations, the tokenizer and the licence of the outermost folder. Not the same weights in other formats

@@ -12,6 +12,8 @@ namespace Rlp.Models.Hub;
 /// </summary>
 public sealed partial class HubRepository : IDisposable
 {
+    private const string PartSuffix = ".partial";
+
     private readonly HubSettings settings;
     private readonly HubClient client;
     private readonly string name;
@@ -22,10 +24,12 @@ public sealed partial class HubRepository : IDisposable
     /// <exception cref="HubException">A name that no repository can have.</exception>
     public HubRepository(string name, string revision, HubSettings settings)
     {
-        if (!RepositoryName().IsMatch(name) || name.Contains("..", StringComparison.Ordinal)) throw new HubException($"'{name}' is no name of a repository; expected owner/name, as in Qwen/Qwen3-1.7B");
+        if (!RepositoryName().IsMatch(name) || name.Contains("..", StringComparison.Ordinal))
+            throw new HubException($"'{name}' is no name of a repository; expected owner/name, as in Qwen/Qwen3-1.7B");
         if (string.IsNullOrWhiteSpace(revision) || revision.Any(char.IsControl) || revision.Split('/').Any(p => p is "" or "." or ".."))
             throw new HubException($"'{revision}' is no revision; expected a branch, a tag or a commit, as in main");
-        if (settings.Endpoint.UserInfo.Length > 0) throw new HubException("the hub's address must not hold a name or password, which messages would show; pass a token");
+        if (settings.Endpoint.UserInfo.Length > 0)
+            throw new HubException("the hub's address must not hold a name or password, which messages would show; pass a token");
         (this.name, this.revision, this.settings) = (name, revision, settings);
         client = new HubClient(settings);
     }
@@ -33,12 +37,13 @@ public sealed partial class HubRepository : IDisposable
     private string Page => client.Address(name).AbsoluteUri;
 
     /// <summary>
-    /// Fetches the model's files. They gather in FOLDER.partial, which is renamed once all are there and their checksums are right; a pull that
-    /// was cut goes on there. A folder that already holds this commit is left as it is.
+    /// Fetches the model's files. They gather in FOLDER.partial, which is renamed once all are there and their checksums are right; a pull
+    /// that was cut goes on there. A folder that already holds this commit is left as it is.
     /// </summary>
     /// <param name="folder">Must not exist, be empty, or hold the same commit of the same repository.</param>
     /// <exception cref="HubException">
-    /// No access, no such repository, revision or file, names that lead outside the folder, a checksum that is wrong, a network that stays broken.
+    /// No access, no such repository, revision or file, names that lead outside the folder, a checksum that is wrong, a network that stays
+    /// broken.
     /// </exception>
     /// <exception cref="IOException">The disk has too little room or cannot be written.</exception>
     public async Task<HubSnapshot> Pull(string folder, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default)
@@ -50,9 +55,11 @@ public sealed partial class HubRepository : IDisposable
 
         var unfinished = folder + ".partial";
         Directory.CreateDirectory(unfinished);
-        if (!File.Exists(Path.Combine(unfinished, PullState.FileName)) && Directory.EnumerateFileSystemEntries(unfinished).Any(e => e != LockFile(unfinished)))
-            throw new HubException($"{unfinished}, where the files would gather, is not empty and does not come from a pull; move it away first");
-        List<HubFile> files;
+        if (!File.Exists(Path.Combine(unfinished, PullState.FileName))
+            && Directory.EnumerateFileSystemEntries(unfinished).Any(e => e != LockFile(unfinished)))
+            throw new HubException(
+                $"{unfinished}, where the files would gather, is not empty and does not come from a pull; move it away first");
+        IReadOnlyList<HubFile> files;
         using (Lock(unfinished))
         {
             var wanted = new List<RemoteFile>();
@@ -62,7 +69,7 @@ public sealed partial class HubRepository : IDisposable
             FreeSpace.Require(unfinished, wanted.Sum(f => f.Bytes ?? 0) - there, $"the rest of {name}");
             var meter = new PullMeter(progress, wanted.All(f => f.Bytes is not null) ? wanted.Sum(f => f.Bytes) : null, there);
             foreach (var file in wanted) await Fetch(file, unfinished, state, meter, cancellation);
-            files = [.. state.Files.Select(f => new HubFile(f.Key, f.Value.Bytes, f.Value.Tag, f.Value.Verified))];
+            files = FilesOf(state);
         }
         File.Delete(LockFile(unfinished));
         if (Directory.Exists(folder)) Directory.Delete(folder); // empty, or this throws
@@ -93,7 +100,8 @@ public sealed partial class HubRepository : IDisposable
         {
             using var document = JsonDocument.Parse(json);
             commit = document.RootElement.TryGetProperty("sha", out var sha) ? sha.GetString() ?? "" : "";
-            names = [.. document.RootElement.GetProperty("siblings").EnumerateArray().Select(s => s.GetProperty("rfilename").GetString() ?? "").Distinct(StringComparer.Ordinal)];
+            var siblings = document.RootElement.GetProperty("siblings").EnumerateArray();
+            names = [.. siblings.Select(s => s.GetProperty("rfilename").GetString() ?? "").Distinct(StringComparer.Ordinal)];
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
         {
@@ -101,26 +109,32 @@ public sealed partial class HubRepository : IDisposable
         }
         // Also those that are not wanted: such a repository is hostile.
         if (names.FirstOrDefault(n => !HubFiles.IsInside(n)) is { } outside)
-            throw new HubException($"{what} lists the file '{ForPeople(outside)}', whose name leads outside the folder; nothing was fetched");
-        var wanted = names.Where(n => n != PullState.FileName && (settings.Wanted ?? HubFiles.IsWanted)(n)).Order(StringComparer.Ordinal).ToList();
+            throw new HubException(
+                $"{what} lists the file '{ForPeople(outside)}', whose name leads outside the folder; nothing was fetched");
+        var wanted =
+            names.Where(n => n != PullState.FileName && (settings.Wanted ?? HubFiles.IsWanted)(n)).Order(StringComparer.Ordinal).ToList();
         if (wanted.Count == 0 || (settings.Wanted is null && !wanted.Any(n => n.EndsWith(".safetensors", StringComparison.Ordinal))))
             throw new HubException($"{what} has no weights as safetensors; its files: {ForPeople(string.Join(", ", names.Take(20)))}");
         return (commit, wanted);
     }
 
-    /// <summary>Asks for a file's checksum and size. The hub names them itself, also where it redirects to another host for the content.</summary>
+    /// <summary>
+    /// Asks for a file's checksum and size. The hub names them itself, also where it redirects to another host for the content.
+    /// </summary>
     private async Task<RemoteFile> Look(string file, string commit, CancellationToken cancellation)
     {
         var what = What(file);
         return await client.Persist(what, async () =>
         {
-            var (response, from) = await client.Send(HttpMethod.Head, Address(file), null, r => HubClient.Header(r, "X-Linked-Etag") is not null, cancellation);
+            var (response, from) =
+                await client.Send(HttpMethod.Head, Address(file), null, r => HubClient.Header(r, "X-Linked-Etag") is not null, cancellation);
             using (response)
             {
                 var linked = HubClient.Header(response, "X-Linked-Etag");
                 if (linked is null) client.Require(response, what, Page);
                 if (commit.Length > 0 && client.IsEndpoint(from) && HubClient.Header(response, "X-Repo-Commit") is { Length: > 0 } at && at != commit)
-                    throw new HubException($"{what}: the revision moved from commit {commit} to {ForPeople(at)} meanwhile; call again, or name a commit as the revision");
+                    throw new HubException(
+                        $"{what}: the revision moved from commit {commit} to {ForPeople(at)} meanwhile; call again, or name a commit as the revision");
                 // Another host's ETag may look like a checksum and be none.
                 var tag = linked ?? (client.IsEndpoint(from) ? response.Headers.ETag?.Tag : null) ?? "";
                 var bytes = long.TryParse(HubClient.Header(response, "X-Linked-Size"), NumberStyles.None, CultureInfo.InvariantCulture, out var size)
@@ -138,19 +152,23 @@ public sealed partial class HubRepository : IDisposable
         var state = new PullState { Repository = name, Revision = revision, Commit = commit };
         foreach (var file in wanted)
         {
-            if (old is not null && old.Repository == name && old.Files.TryGetValue(file.Name, out var known) && known.Tag == file.Tag && file.Tag.Length > 0)
-                state.Files[file.Name] = known;
+            if (old is null || old.Repository != name || !old.Files.TryGetValue(file.Name, out var known)) continue;
+            if (known.Tag == file.Tag && file.Tag.Length > 0) state.Files[file.Name] = known;
         }
         foreach (var path in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
         {
             var relative = Path.GetRelativePath(folder, path).Replace(Path.DirectorySeparatorChar, '/');
             if (relative is PullState.FileName || path == LockFile(folder)) continue;
             var kept = state.Files.TryGetValue(relative, out var whole) && whole.Complete && whole.Bytes == new FileInfo(path).Length;
-            kept |= relative.EndsWith(PartSuffix, StringComparison.Ordinal) && state.Files.TryGetValue(relative[..^PartSuffix.Length], out var part) && !part.Complete;
+            kept |= relative.EndsWith(PartSuffix, StringComparison.Ordinal)
+                && state.Files.TryGetValue(relative[..^PartSuffix.Length], out var part) && !part.Complete;
             if (!kept) File.Delete(path);
         }
         foreach (var file in wanted)
-            if (state.Files.TryGetValue(file.Name, out var known) && known.Complete && !File.Exists(Path.Combine(folder, file.Name))) state.Files.Remove(file.Name);
+        {
+            var lost = state.Files.TryGetValue(file.Name, out var known) && known.Complete && !File.Exists(Path.Combine(folder, file.Name));
+            if (lost) state.Files.Remove(file.Name);
+        }
         state.Write(folder);
         return state;
     }
@@ -180,7 +198,9 @@ public sealed partial class HubRepository : IDisposable
         if (verified && ContentDigest.Compute(part, file.Tag) is var found && found != file.Tag)
         {
             File.Delete(part);
-            throw new HubException($"{What(file.Name)}: its checksum is {found}, expected {file.Tag}; what was fetched is damaged and was removed. Call again to fetch it anew");
+            throw new HubException(
+                $"{What(file.Name)}: its checksum is {found}, expected {file.Tag}; what was fetched is damaged and was removed. "
+                + "Call again to fetch it anew");
         }
         File.Move(part, path, overwrite: true);
         state.Files[file.Name] = new PullState.FileState(file.Tag, null, new FileInfo(path).Length, Complete: true, verified);
@@ -192,7 +212,7 @@ public sealed partial class HubRepository : IDisposable
     private async Task<bool> Receive(RemoteFile file, string part, string folder, PullState state, PullMeter meter, CancellationToken cancellation)
     {
         var hostTag = state.Files.TryGetValue(file.Name, out var known) ? known.HostTag : null;
-        var strong = hostTag is not null && !hostTag.StartsWith("W/", StringComparison.Ordinal) && EntityTagHeaderValue.TryParse(hostTag, out var parsed) ? parsed : null;
+        var strong = EntityTagHeaderValue.TryParse(hostTag, out var parsed) && !parsed.IsWeak ? parsed : null;
         await using var stream = new FileStream(part, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1 << 16);
         // Without a checksum for the whole and a tag for the part, two halves of different files could be joined.
         if (stream.Length > 0 && strong is null && !ContentDigest.IsKnown(file.Tag)) StartOver(stream, meter);
@@ -212,12 +232,14 @@ public sealed partial class HubRepository : IDisposable
                 throw new TransientHubException($"{What(file.Name)}: the server has no bytes after {offset}", null, TimeSpan.Zero);
             }
             client.Require(response, What(file.Name), Page);
-            var continues = response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == offset
-                && (file.Bytes is null || response.Content.Headers.ContentRange.Length is null || response.Content.Headers.ContentRange.Length == file.Bytes);
+            var range = response.Content.Headers.ContentRange;
+            var continues = response.StatusCode == HttpStatusCode.PartialContent && range?.From == offset
+                && (file.Bytes is null || range.Length is null || range.Length == file.Bytes);
             if (response.StatusCode == HttpStatusCode.PartialContent && !continues)
             {
                 StartOver(stream, meter);
-                throw new TransientHubException($"{What(file.Name)}: the server sent another range than bytes {offset} to the end", null, TimeSpan.Zero);
+                throw new TransientHubException(
+                    $"{What(file.Name)}: the server sent another range than bytes {offset} to the end", null, TimeSpan.Zero);
             }
             if (!continues) StartOver(stream, meter);
             state.Files[file.Name] = new PullState.FileState(file.Tag, response.Headers.ETag?.ToString(), 0, Complete: false, Verified: false);
@@ -237,28 +259,36 @@ public sealed partial class HubRepository : IDisposable
         {
             var read = await client.WithinSilence(patience => body.ReadAsync(buffer, patience).AsTask(), from, cancellation);
             if (read == 0) break;
-            if (stream.Position + read > file.Bytes) throw new HubException($"{What(file.Name)}: the server sends more than the {file.Bytes} bytes that it announced");
+            if (stream.Position + read > file.Bytes)
+                throw new HubException($"{What(file.Name)}: the server sends more than the {file.Bytes} bytes that it announced");
             await stream.WriteAsync(buffer.AsMemory(0, read), cancellation);
             meter.Gain(file.Name, read);
         }
-        if (file.Bytes is { } size && stream.Position < size) throw new TransientHubException($"{from.Host} ended after {stream.Position} of {size} bytes", null);
+        if (file.Bytes is { } size && stream.Position < size)
+            throw new TransientHubException($"{from.Host} ended after {stream.Position} of {size} bytes", null);
     }
 
     private HubSnapshot AlreadyThere(string folder, string commit)
     {
-        var state = PullState.Read(folder) ?? throw new HubException($"{folder} is not empty and does not come from a pull; nothing is overwritten. Choose another folder or empty it first");
+        var state = PullState.Read(folder) ?? throw new HubException(
+            $"{folder} is not empty and does not come from a pull; nothing is overwritten. Choose another folder or empty it first");
         if (state.Repository != name || state.Commit != commit || commit.Length == 0)
-            throw new HubException($"{folder} holds {state.Repository} at {state.Commit}, not {name} at {commit}; nothing is overwritten. Choose another folder or remove it first");
+            throw new HubException(
+                $"{folder} holds {state.Repository} at {state.Commit}, not {name} at {commit}; nothing is overwritten. "
+                + "Choose another folder or remove it first");
         foreach (var (file, known) in state.Files)
         {
             var info = new FileInfo(Path.Combine(folder, file));
             if (!info.Exists || info.Length != known.Bytes)
-                throw new HubException($"{folder} was pulled before, but '{file}' now has {(info.Exists ? info.Length : 0)} bytes instead of {known.Bytes}; remove the folder and pull again");
+                throw new HubException(
+                    $"{folder} was pulled before, but '{file}' now has {(info.Exists ? info.Length : 0)} bytes instead of {known.Bytes}; "
+                    + "remove the folder and pull again");
         }
-        return new HubSnapshot(folder, name, revision, commit, [.. state.Files.Select(f => new HubFile(f.Key, f.Value.Bytes, f.Value.Tag, f.Value.Verified))], AlreadyThere: true);
+        return new HubSnapshot(folder, name, revision, commit, FilesOf(state), AlreadyThere: true);
     }
 
-    private const string PartSuffix = ".partial";
+    private static IReadOnlyList<HubFile> FilesOf(PullState state) =>
+        [.. state.Files.Select(f => new HubFile(f.Key, f.Value.Bytes, f.Value.Tag, f.Value.Verified))];
 
     private static string LockFile(string folder) => Path.Combine(folder, ".pull.lock");
 

@@ -13,7 +13,9 @@ public sealed class HubSettings
     /// <summary>Tries of one request in a row that bring nothing new, the first included.</summary>
     public int Attempts { get; init; } = 5;
 
-    /// <summary>Before the second try; doubled before each further one, up to <see cref="LongestDelay"/>. A server's Retry-After goes before.</summary>
+    /// <summary>
+    /// Before the second try; doubled before each further one, up to <see cref="LongestDelay"/>. A server's Retry-After goes before.
+    /// </summary>
     public TimeSpan FirstDelay { get; init; } = TimeSpan.FromSeconds(1);
 
     public TimeSpan LongestDelay { get; init; } = TimeSpan.FromSeconds(30);

@@ -9,4 +9,5 @@ public sealed record HubFile(string Name, long Bytes, string Tag, bool Verified)
 /// <param name="Folder">Whole, under its final name.</param>
 /// <param name="Commit">What the revision stood for.</param>
 /// <param name="AlreadyThere">Nothing had to be fetched.</param>
-public sealed record HubSnapshot(string Folder, string Repository, string Revision, string Commit, IReadOnlyList<HubFile> Files, bool AlreadyThere);
+public sealed record HubSnapshot(
+    string Folder, string Repository, string Revision, string Commit, IReadOnlyList<HubFile> Files, bool AlreadyThere);

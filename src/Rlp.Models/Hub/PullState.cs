@@ -3,14 +3,15 @@ using System.Text.Json;
 namespace Rlp.Models.Hub;
 
 /// <summary>
-/// pull.json beside the pulled files: what they are. While a pull goes on it also says what a part of a file is a part of, so that a later
+/// .pull.json beside the pulled files: what they are. While a pull goes on it also says what a part of a file is a part of, so that a later
 /// call goes on where this one was cut.
 /// </summary>
 internal sealed class PullState
 {
     public const string FileName = ".pull.json";
 
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+    private static readonly JsonSerializerOptions Json =
+        new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
 
     public string Repository { get; set; } = "";
 
@@ -21,7 +22,8 @@ internal sealed class PullState
     public SortedDictionary<string, FileState> Files { get; set; } = new(StringComparer.Ordinal);
 
     /// <param name="Tag">The hub's checksum of the content.</param>
-    /// <param name="HostTag">The ETag of the host that serves the content, for If-Range; another than the hub's where the hub redirects.</param>
+    /// <param name="HostTag">The ETag of the host that serves the content, for If-Range; another than the hub's where the hub
+    /// redirects.</param>
     /// <param name="Complete">The file has its final name and its checksum was right, where it could be checked.</param>
     public sealed record FileState(string Tag, string? HostTag, long Bytes, bool Complete, bool Verified);
 

@@ -34,5 +34,6 @@ public static class ByteSize
         _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.##} GB"),
     };
 
-    private static ModelFormatException Refused(string text) => new($"'{text}' is no size; expected for instance 5GB, 500MB, 2GiB or a number of bytes");
+    private static ModelFormatException Refused(string text) =>
+        new($"'{text}' is no size; expected for instance 5GB, 500MB, 2GiB or a number of bytes");
 }

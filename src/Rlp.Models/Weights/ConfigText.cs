@@ -17,7 +17,9 @@ internal static class ConfigText
         return null;
     }
 
-    /// <summary>The text with the type of the weights changed, wherever the outermost object says it (torch_dtype, and dtype in newer files).</summary>
+    /// <summary>
+    /// The text with the type of the weights changed, wherever the outermost object says it (torch_dtype, and dtype in newer files).
+    /// </summary>
     /// <exception cref="ModelFormatException">Not an object.</exception>
     public static string WithType(string text, string type, string source)
     {

@@ -16,15 +16,18 @@ public static class ExportedModel
     /// <exception cref="IOException">The disk has too little room, or cannot be written; nothing is left behind.</exception>
     public static void Write(string target, ModelDocuments documents, IReadOnlyList<TensorSource> tensors, ExportSettings settings)
     {
-        if (settings.Dtype is not (ScalarType.Float32 or ScalarType.BFloat16)) throw new ArgumentException($"weights are exported as float32 or bfloat16, not {settings.Dtype}", nameof(settings));
-        if (settings.MaxShardBytes < 1) throw new ArgumentOutOfRangeException(nameof(settings), settings.MaxShardBytes, "a shard has at least one byte");
+        if (settings.Dtype is not (ScalarType.Float32 or ScalarType.BFloat16))
+            throw new ArgumentException($"weights are exported as float32 or bfloat16, not {settings.Dtype}", nameof(settings));
+        if (settings.MaxShardBytes < 1)
+            throw new ArgumentOutOfRangeException(nameof(settings), settings.MaxShardBytes, "a shard has at least one byte");
         var config = ConfigText.WithType(documents.Config, TensorType.ConfigName(settings.Dtype), ModelDocuments.ConfigFile);
         target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(target));
         RequireEmpty(target);
         var shards = Shards([.. tensors.Select(t => t with { Dtype = settings.Dtype })], settings.MaxShardBytes);
         var parent = Path.GetDirectoryName(target) ?? throw new ModelFormatException($"{target} cannot be a model's folder");
         Directory.CreateDirectory(parent);
-        FreeSpace.Require(parent, shards.Sum(s => s.Tensors.Sum(t => t.Bytes)) + documents.CarriedFiles.Sum(f => new FileInfo(f).Length), $"the model to be written to {target}");
+        var bytes = shards.Sum(s => s.Tensors.Sum(t => t.Bytes)) + documents.CarriedFiles.Sum(f => new FileInfo(f).Length);
+        FreeSpace.Require(parent, bytes, $"the model to be written to {target}");
 
         var temporary = Path.Combine(parent, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}.tmp");
         try

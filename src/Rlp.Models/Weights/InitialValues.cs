@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace Rlp.Models.Weights;
 
 /// <summary>
-/// The initial values of a network's tensors, a function of the seed and the order of the slots alone. The only place that has the rules: an
-/// arena in memory and a folder written piece by piece start from the same bits.
+/// The initial values of a network's tensors, a function of the seed and the order of the slots alone. The only place that has the rules:
+/// an arena in memory and a folder written piece by piece start from the same bits.
 /// </summary>
 /// <remarks>
 /// Matrices are Gaussian, norms are ones, biases are zeros. Of a Mamba-2 mixer (Dao and Gu 2024, as in Hugging Face's NemotronH): A_log is
@@ -16,7 +16,10 @@ internal sealed class InitialValues(long seed, InitializationSettings settings) 
 
     private readonly Generator generator = new((ulong)seed);
 
-    /// <summary>The slot's elements in order, flat, float32; the caller disposes each. Every slot of a layout is asked for once, in the layout's order.</summary>
+    /// <summary>
+    /// The slot's elements in order, flat, float32; the caller disposes each. Every slot of a layout is asked for once, in the layout's
+    /// order.
+    /// </summary>
     public IEnumerable<Tensor> Pieces(ArenaSlot slot)
     {
         long begin = 0;
@@ -47,7 +50,9 @@ internal sealed class InitialValues(long seed, InitializationSettings settings) 
     }
 
     private double Deviation(ArenaSlot slot) =>
-        settings.RescaledLayers is { } layers && slot.Name.EndsWith("mixer.out_proj.weight", StringComparison.Ordinal) ? settings.Range / Math.Sqrt(layers) : settings.Range;
+        settings.RescaledLayers is { } layers && slot.Name.EndsWith("mixer.out_proj.weight", StringComparison.Ordinal)
+            ? settings.Range / Math.Sqrt(layers)
+            : settings.Range;
 
     private Tensor Uniform(long count) => rand([count], dtype: float32, generator: generator);
 

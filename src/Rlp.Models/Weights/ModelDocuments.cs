@@ -19,7 +19,8 @@ public sealed record ModelDocuments(string Config, IReadOnlyList<string> Carried
     /// <exception cref="ModelFormatException">The folder, or its config.json, is absent or unreadable.</exception>
     public static ModelDocuments Read(string folder)
     {
-        if (!Directory.Exists(folder)) throw new ModelFormatException($"{folder}: the folder does not exist; expected a Hugging Face model folder");
+        if (!Directory.Exists(folder))
+            throw new ModelFormatException($"{folder}: the folder does not exist; expected a Hugging Face model folder");
         return new ModelDocuments(ReadText(Path.Combine(folder, ConfigFile)), [.. Carried.Select(name => Path.Combine(folder, name)).Where(File.Exists)]);
     }
 

@@ -29,11 +29,17 @@ public sealed record ModelInspection(
             folder.Path,
             ConfigText.String(folder.Documents.Config, "model_type", folder.ConfigPath),
             stored.Sum(t => Elements(t.Entry)),
-            new SortedDictionary<string, long>(stored.GroupBy(t => t.Entry.Dtype).ToDictionary(g => g.Key, g => g.Sum(t => Elements(t.Entry))), StringComparer.Ordinal),
+            stored.GroupBy(t => t.Entry.Dtype).ToDictionary(g => g.Key, g => g.Sum(t => Elements(t.Entry))),
             [.. folder.Weights.Files.Select(f => (System.IO.Path.GetFileName(f.Path), f.Length))],
-            [.. stored.Select(t => new InspectedTensor(t.Entry.Name, t.Entry.Dtype, t.Entry.Shape, t.Entry.End - t.Entry.Begin, System.IO.Path.GetFileName(t.File.Path)))],
+            [.. stored.Select(Describe)],
             [.. folder.Documents.CarriedFiles.Select(f => System.IO.Path.GetFileName(f))],
             layout is null ? folder.Weights.Problems : folder.Weights.ProblemsFor(layout));
+    }
+
+    private static InspectedTensor Describe(StoredTensor tensor)
+    {
+        var (file, entry) = tensor;
+        return new InspectedTensor(entry.Name, entry.Dtype, entry.Shape, entry.End - entry.Begin, System.IO.Path.GetFileName(file.Path));
     }
 
     /// <summary>A tensor with a problem has no bytes, and its shape may be any number.</summary>

@@ -24,7 +24,9 @@ public sealed class SafeTensorsFile : IDisposable
 
     public IReadOnlyDictionary<string, TensorEntry> Tensors { get; }
 
-    /// <summary>What is wrong with the places, types and shapes of single tensors. A file with problems can be looked at, not read.</summary>
+    /// <summary>
+    /// What is wrong with the places, types and shapes of single tensors. A file with problems can be looked at, not read.
+    /// </summary>
     public IReadOnlyList<string> Problems { get; }
 
     /// <exception cref="ModelFormatException">Absent, unreadable or not a safetensors file.</exception>
@@ -36,7 +38,8 @@ public sealed class SafeTensorsFile : IDisposable
             file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
             var header = SafeTensorsHeader.Read(file, path);
             var length = file.Length;
-            return new SafeTensorsFile(path, header, MemoryMappedFile.CreateFromFile(file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false), length);
+            var map = MemoryMappedFile.CreateFromFile(file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+            return new SafeTensorsFile(path, header, map, length);
         }
         catch (Exception e)
         {
@@ -57,7 +60,8 @@ public sealed class SafeTensorsFile : IDisposable
     {
         using var noGradient = no_grad();
         using var flat = target.view(-1);
-        if (flat.numel() != entry.Elements) throw new ArgumentException($"the target has {flat.numel()} elements, '{entry.Name}' has {entry.Elements}", nameof(target));
+        if (flat.numel() != entry.Elements)
+            throw new ArgumentException($"the target has {flat.numel()} elements, '{entry.Name}' has {entry.Elements}", nameof(target));
         var dtype = ReadableDtype(entry);
         if (flat.dtype == dtype && flat.device.type == TorchSharp.DeviceType.CPU)
         {
@@ -78,7 +82,9 @@ public sealed class SafeTensorsFile : IDisposable
         }
     }
 
-    /// <summary>A tensor's elements in order, as flat tensors on the CPU in the type of the file; the caller disposes each before it takes the next.</summary>
+    /// <summary>
+    /// A tensor's elements in order, as flat tensors on the CPU in the type of the file; the caller disposes each before it takes the next.
+    /// </summary>
     internal IEnumerable<Tensor> Pieces(TensorEntry entry)
     {
         var dtype = ReadableDtype(entry);
@@ -100,7 +106,8 @@ public sealed class SafeTensorsFile : IDisposable
     }
 
     private ScalarType ReadableDtype(TensorEntry entry) =>
-        TensorType.Read(entry.Dtype) ?? throw new ModelFormatException($"{Path}: '{entry.Name}' is {entry.Dtype}; expected {TensorType.Readable}");
+        TensorType.Read(entry.Dtype) ?? throw new ModelFormatException(
+            $"{Path}: '{entry.Name}' is {entry.Dtype}; expected {TensorType.Readable}");
 
     public void Dispose() => map.Dispose();
 }

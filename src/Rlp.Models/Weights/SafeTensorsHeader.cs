@@ -13,8 +13,8 @@ public sealed record TensorEntry(string Name, string Dtype, long[] Shape, long B
 }
 
 /// <summary>
-/// The head of a safetensors file: eight bytes of length, then JSON {name: {dtype, shape, data_offsets}}. Files come from anywhere: lengths,
-/// shapes and offsets are checked against the size of the file, and nothing is allocated that the file does not hold.
+/// The head of a safetensors file: eight bytes of length, then JSON {name: {dtype, shape, data_offsets}}. Files come from anywhere:
+/// lengths, shapes and offsets are checked against the size of the file, and nothing is allocated that the file does not hold.
 /// </summary>
 internal sealed class SafeTensorsHeader
 {
@@ -43,7 +43,8 @@ internal sealed class SafeTensorsHeader
             throw new ModelFormatException($"{path}: {file.Length} bytes are too few for a safetensors file");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length > LongestHeader || (long)length > file.Length - 8)
-            throw new ModelFormatException($"{path}: the header claims {length} bytes of a file of {file.Length}; truncated or not a safetensors file");
+            throw new ModelFormatException(
+                $"{path}: the header claims {length} bytes of a file of {file.Length}; truncated or not a safetensors file");
         var json = new byte[(int)length];
         file.ReadExactly(json);
         var header = new SafeTensorsHeader();
@@ -107,7 +108,8 @@ internal sealed class SafeTensorsHeader
             if (reader.ValueTextEquals("dtype"))
             {
                 reader.Read();
-                if (reader.TokenType != JsonTokenType.String || dtype is not null) throw new JsonException($"{Quoted(name)} has a dtype that is no string or is there twice");
+                if (reader.TokenType != JsonTokenType.String || dtype is not null)
+                    throw new JsonException($"{Quoted(name)} has a dtype that is no string or is there twice");
                 dtype = reader.GetString();
             }
             else if (reader.ValueTextEquals("shape"))
@@ -126,7 +128,8 @@ internal sealed class SafeTensorsHeader
                 reader.Skip();
             }
         }
-        if (dtype is null || shape is null || offsets is not { Length: 2 }) throw new JsonException($"{Quoted(name)} lacks one of dtype, shape and two data_offsets");
+        if (dtype is null || shape is null || offsets is not { Length: 2 })
+            throw new JsonException($"{Quoted(name)} lacks one of dtype, shape and two data_offsets");
 
         var problem = ProblemOf(dtype, shape, (offsets[0], offsets[1]), dataLength);
         if (problem is null) return new TensorEntry(name, dtype, shape, dataBegin + offsets[0], dataBegin + offsets[1]);
@@ -139,14 +142,18 @@ internal sealed class SafeTensorsHeader
         if (TensorType.BitsOf(dtype) is not { } bits) return "has a type that safetensors does not know";
         if (Bytes(bits, shape) is not { } bytes) return "has a shape that no tensor can have";
         if (offsets.Begin < 0 || offsets.End < offsets.Begin) return $"lies at [{offsets.Begin}, {offsets.End}), which is no range of bytes";
-        if (offsets.End - offsets.Begin != bytes) return $"needs {bytes} bytes, its data_offsets [{offsets.Begin}, {offsets.End}) hold {offsets.End - offsets.Begin}";
-        return offsets.End > dataLength ? $"lies at [{offsets.Begin}, {offsets.End}), but the file ends after {dataLength} data bytes: truncated" : null;
+        if (offsets.End - offsets.Begin != bytes)
+            return $"needs {bytes} bytes, its data_offsets [{offsets.Begin}, {offsets.End}) hold {offsets.End - offsets.Begin}";
+        return offsets.End > dataLength
+            ? $"lies at [{offsets.Begin}, {offsets.End}), but the file ends after {dataLength} data bytes: truncated"
+            : null;
     }
 
     private static long[] ReadIntegers(ref Utf8JsonReader reader, string name, int most)
     {
         reader.Read();
-        if (reader.TokenType != JsonTokenType.StartArray) throw new JsonException($"{Quoted(name)} has a shape or data_offsets that is no list");
+        if (reader.TokenType != JsonTokenType.StartArray)
+            throw new JsonException($"{Quoted(name)} has a shape or data_offsets that is no list");
         var result = new List<long>(4);
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
@@ -182,7 +189,8 @@ internal sealed class SafeTensorsHeader
         foreach (var entry in tensors.Values.OrderBy(e => e.Begin).ThenBy(e => e.End))
         {
             if (entry.Begin < end) problems.Add($"{Quoted(entry.Name)} overlaps {Quoted(last!)}");
-            else if (entry.Begin > end) problems.Add($"data bytes [{end - dataBegin}, {entry.Begin - dataBegin}) before {Quoted(entry.Name)} belong to no tensor");
+            else if (entry.Begin > end)
+                problems.Add($"data bytes [{end - dataBegin}, {entry.Begin - dataBegin}) before {Quoted(entry.Name)} belong to no tensor");
             (end, last) = (Math.Max(end, entry.End), entry.Name);
         }
         if (end < fileLength) problems.Add($"the last {fileLength - end} bytes belong to no tensor");

@@ -29,7 +29,8 @@ internal static class SafeTensorsWriter
                 WritePiece(file, piece, tensor.Dtype);
                 piece.Dispose();
             }
-            if (written != tensor.Elements) throw new InvalidOperationException($"'{tensor.Name}' gave {written} elements, its shape has {tensor.Elements}");
+            if (written != tensor.Elements)
+                throw new InvalidOperationException($"'{tensor.Name}' gave {written} elements, its shape has {tensor.Elements}");
         }
         file.Flush(flushToDisk: true);
     }

@@ -85,7 +85,8 @@ internal static class ShardIndex
             if (reader.TokenType != JsonTokenType.String) throw new JsonException($"the shard of {Quoted(name)} is no string");
             var shard = reader.GetString()!;
             if (!IsPlainName(shard))
-                throw new ModelFormatException($"{path}: {Quoted(name)} lies in {Quoted(shard)}; expected the name of a .safetensors file in the same folder");
+                throw new ModelFormatException(
+                    $"{path}: {Quoted(name)} lies in {Quoted(shard)}; expected the name of a .safetensors file in the same folder");
             if (!names.Add(name)) throw new JsonException($"{Quoted(name)} is there twice");
             if (map.Count >= MostTensors) throw new JsonException($"more than {MostTensors} tensors");
             map.Add(new(name, shard));
@@ -95,5 +96,6 @@ internal static class ShardIndex
 
     /// <summary>No path of any system: an index must not make a reader open files elsewhere.</summary>
     private static bool IsPlainName(string name) =>
-        name.EndsWith(".safetensors", StringComparison.Ordinal) && name.Length <= 255 && name[0] != '.' && !name.Any(c => c is '/' or '\\' or ':' || char.IsControl(c));
+        name.EndsWith(".safetensors", StringComparison.Ordinal) && name.Length <= 255 && name[0] != '.'
+        && !name.Any(c => c is '/' or '\\' or ':' || char.IsControl(c));
 }

@@ -4,7 +4,8 @@ namespace Rlp.Models.Weights;
 
 /// <summary>A tensor that is to be written, made piece by piece so that none needs to be in memory as a whole.</summary>
 /// <param name="Dtype">What it is written as; pieces of another type are converted, to the nearest value and to even at ties.</param>
-/// <param name="Pieces">Its elements in order, as flat tensors. Enumerated once; who enumerates disposes each piece before the next.</param>
+/// <param name="Pieces">Its elements in order, as flat tensors. Enumerated once; who enumerates disposes each piece before the
+/// next.</param>
 public sealed record TensorSource(string Name, long[] Shape, ScalarType Dtype, Func<IEnumerable<Tensor>> Pieces)
 {
     public long Elements => Shape.Aggregate(1L, (a, b) => a * b);

@@ -5,18 +5,20 @@ namespace Rlp.Models.Weights;
 /// <summary>Types of elements as safetensors spells them.</summary>
 public static class TensorType
 {
-    private static readonly Dictionary<string, int> Bits = new(StringComparer.Ordinal)
-    {
-        ["BOOL"] = 8, ["U8"] = 8, ["I8"] = 8, ["F8_E4M3"] = 8, ["F8_E5M2"] = 8, ["F8_E8M0"] = 8, ["F4"] = 4, ["F6_E2M3"] = 6, ["F6_E3M2"] = 6,
-        ["I16"] = 16, ["U16"] = 16, ["F16"] = 16, ["BF16"] = 16, ["I32"] = 32, ["U32"] = 32, ["F32"] = 32, ["I64"] = 64, ["U64"] = 64, ["F64"] = 64,
-        ["C64"] = 64,
-    };
-
     /// <summary>What weights may be stored as.</summary>
     public const string Readable = "F32, F16 or BF16";
 
     /// <summary>Bits of one element; null for a name that the format does not have.</summary>
-    internal static int? BitsOf(string name) => Bits.TryGetValue(name, out var bits) ? bits : null;
+    internal static int? BitsOf(string name) => name switch
+    {
+        "F4" => 4,
+        "F6_E2M3" or "F6_E3M2" => 6,
+        "BOOL" or "U8" or "I8" or "F8_E4M3" or "F8_E5M2" or "F8_E8M0" => 8,
+        "I16" or "U16" or "F16" or "BF16" => 16,
+        "I32" or "U32" or "F32" => 32,
+        "I64" or "U64" or "F64" or "C64" => 64,
+        _ => null,
+    };
 
     /// <summary>The tensor type that a stored type is read as; null for those that are not read.</summary>
     public static ScalarType? Read(string name) => name switch

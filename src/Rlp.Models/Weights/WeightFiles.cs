@@ -7,8 +7,8 @@ namespace Rlp.Models.Weights;
 public sealed record StoredTensor(SafeTensorsFile File, TensorEntry Entry);
 
 /// <summary>
-/// The weights of a model on disk: one safetensors file, or the shards that an index names. Opening reads the heads only and collects what is
-/// wrong with them; loading says everything that is wrong at once, before it changes anything.
+/// The weights of a model on disk: one safetensors file, or the shards that an index names. Opening reads the heads only and collects what
+/// is wrong with them; loading says everything that is wrong at once, before it changes anything.
 /// </summary>
 public sealed class WeightFiles : IDisposable
 {
@@ -39,7 +39,9 @@ public sealed class WeightFiles : IDisposable
     /// <summary>What is wrong with the files themselves, whatever they are to be loaded into.</summary>
     public IReadOnlyList<string> Problems => problems;
 
-    /// <summary>Opens a .safetensors file, or a folder with model.safetensors or, where that is absent, the shards of model.safetensors.index.json.</summary>
+    /// <summary>
+    /// Opens a .safetensors file, or a folder with model.safetensors or, where that is absent, the shards of model.safetensors.index.json.
+    /// </summary>
     /// <exception cref="ModelFormatException">Nothing there, or an index that cannot be read.</exception>
     public static WeightFiles Open(string path)
     {
@@ -61,7 +63,9 @@ public sealed class WeightFiles : IDisposable
         return weights;
     }
 
-    /// <summary>Everything that keeps these files from being loaded into a network of this layout, with what was expected and what was found.</summary>
+    /// <summary>
+    /// Everything that keeps these files from being loaded into a network of this layout, with what was expected and what was found.
+    /// </summary>
     public IReadOnlyList<string> ProblemsFor(ArenaLayout layout)
     {
         var result = new List<string>(problems);
@@ -80,13 +84,16 @@ public sealed class WeightFiles : IDisposable
         }
         // Only what is otherwise sound can be read.
         if (result.Count == 0 && TiedTo(layout) is { } tied && tensors.TryGetValue(Head, out var head) && !Equal(head, tensors[tied.Name]))
-            result.Add($"'{Head}' differs from '{tied.Name}', but config.json ties them (tie_word_embeddings); set it to false to train two matrices, or remove '{Head}'");
+            result.Add(
+                $"'{Head}' differs from '{tied.Name}', but config.json ties them (tie_word_embeddings); "
+                + $"set it to false to train two matrices, or remove '{Head}'");
         return result;
     }
 
     /// <summary>Fills an arena, converting to its type (to the nearest value, to even at ties).</summary>
     /// <exception cref="ModelFormatException">
-    /// Tensors missing, extra, misshaped, of another type, truncated, or a head that is tied and differs; all of them are listed. The arena is as it was.
+    /// Tensors missing, extra, misshaped, of another type, truncated, or a head that is tied and differs; all of them are listed. The arena
+    /// is as it was.
     /// </exception>
     public void LoadInto(ParameterArena arena)
     {
@@ -117,7 +124,8 @@ public sealed class WeightFiles : IDisposable
     public IReadOnlyList<TensorSource> Sources(ArenaLayout layout, ScalarType dtype)
     {
         Refuse(Path, ProblemsFor(layout));
-        return [.. layout.Slots.Select(slot => tensors[slot.Name]).Select(t => new TensorSource(t.Entry.Name, t.Entry.Shape, dtype, () => t.File.Pieces(t.Entry)))];
+        return [.. layout.Slots.Select(slot => tensors[slot.Name])
+            .Select(t => new TensorSource(t.Entry.Name, t.Entry.Shape, dtype, () => t.File.Pieces(t.Entry)))];
     }
 
     private void Fill(ParameterArena arena)
@@ -179,7 +187,9 @@ public sealed class WeightFiles : IDisposable
 
     /// <summary>The embedding of a network without a head of its own; null where it has one.</summary>
     private static ArenaSlot? TiedTo(ArenaLayout layout) =>
-        layout.Slots.Any(s => s.Name == Head) ? null : layout.Slots.FirstOrDefault(s => Embeddings.Any(e => s.Name.EndsWith(e, StringComparison.Ordinal)));
+        layout.Slots.Any(s => s.Name == Head)
+            ? null
+            : layout.Slots.FirstOrDefault(s => Embeddings.Any(e => s.Name.EndsWith(e, StringComparison.Ordinal)));
 
     private static bool Equal(StoredTensor a, StoredTensor b)
     {
@@ -199,7 +209,8 @@ public sealed class WeightFiles : IDisposable
     {
         var other = Directory.EnumerateFiles(folder).Select(f => System.IO.Path.GetFileName(f))
             .FirstOrDefault(f => System.IO.Path.GetExtension(f) is ".bin" or ".pt" or ".pth" or ".h5" or ".gguf");
-        return $"{folder}: neither {SingleFile} nor {ShardIndex.FileName} is there" + (other is null ? "" : $"; '{other}' is of another format, convert it to safetensors first");
+        return $"{folder}: neither {SingleFile} nor {ShardIndex.FileName} is there"
+            + (other is null ? "" : $"; '{other}' is of another format, convert it to safetensors first");
     }
 
     public void Dispose()

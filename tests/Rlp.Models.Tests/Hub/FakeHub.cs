@@ -13,7 +13,9 @@ namespace Rlp.Models.Tests.Hub;
 /// <summary>One request that a <see cref="FakeHub"/> has seen.</summary>
 internal sealed record SeenRequest(string Method, string Path, string? Authorization, string? Range, string? IfRange);
 
-/// <summary>A hub on the loopback interface: Hugging Face's addresses and headers over files in memory, and whatever a test wants to go wrong.</summary>
+/// <summary>
+/// A hub on the loopback interface: Hugging Face's addresses and headers over files in memory, and whatever a test wants to go wrong.
+/// </summary>
 internal sealed class FakeHub : IAsyncDisposable
 {
     public const string Repository = "tiny/model", Commit = "0123456789abcdef0123456789abcdef01234567";
@@ -56,13 +58,15 @@ internal sealed class FakeHub : IAsyncDisposable
         return hub;
     }
 
-    public IEnumerable<SeenRequest> Contents(string file) => Seen.Where(r => r.Method == "GET" && r.Path.EndsWith("/" + file, StringComparison.Ordinal));
+    public IEnumerable<SeenRequest> Contents(string file) =>
+        Seen.Where(r => r.Method == "GET" && r.Path.EndsWith("/" + file, StringComparison.Ordinal));
 
     public ValueTask DisposeAsync() => app.DisposeAsync();
 
     public static string Sha256(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
-    public static string GitBlob(byte[] bytes) => Convert.ToHexStringLower(SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob {bytes.Length}\0"), .. bytes]));
+    public static string GitBlob(byte[] bytes) =>
+        Convert.ToHexStringLower(SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob {bytes.Length}\0"), .. bytes]));
 
     private async Task Answer(HttpContext context)
     {

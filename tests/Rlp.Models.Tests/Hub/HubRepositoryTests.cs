@@ -264,7 +264,8 @@ public sealed class HubRepositoryTests : IAsyncLifetime
             await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
             return true;
         };
-        using var repository = new HubRepository(FakeHub.Repository, "main", new HubSettings { Endpoint = hub.Address, Attempts = 2, FirstDelay = TimeSpan.Zero, Silence = TimeSpan.FromMilliseconds(50) });
+        var impatient = new HubSettings { Endpoint = hub.Address, Attempts = 2, FirstDelay = TimeSpan.Zero, Silence = TimeSpan.FromMilliseconds(50) };
+        using var repository = new HubRepository(FakeHub.Repository, "main", impatient);
         var message = (await Assert.ThrowsAsync<HubException>(() => repository.Pull(folder["model"], null, Cancellation))).Message;
         Assert.Contains("said nothing for", message);
     }
@@ -334,7 +335,8 @@ public sealed class HubRepositoryTests : IAsyncLifetime
     public void A_name_that_no_repository_has_is_refused(string name) =>
         Assert.Contains($"'{name}'", Assert.Throws<HubException>(() => new HubRepository(name, "main", Settings())).Message);
 
-    private HubSettings Settings(string? token = null) => new() { Endpoint = hub.Address, Token = token, Attempts = 4, FirstDelay = TimeSpan.FromMilliseconds(1), Silence = TimeSpan.FromSeconds(20) };
+    private HubSettings Settings(string? token = null) =>
+        new() { Endpoint = hub.Address, Token = token, Attempts = 4, FirstDelay = TimeSpan.FromMilliseconds(1), Silence = TimeSpan.FromSeconds(20) };
 
     private async Task<HubSnapshot> Pull(string name = "model", string? token = null, IProgress<HubProgress>? progress = null)
     {
@@ -342,7 +344,8 @@ public sealed class HubRepositoryTests : IAsyncLifetime
         return await repository.Pull(folder[name], progress, Cancellation);
     }
 
-    private async Task<HubException> Fails(string name = "model", string? token = null) => await Assert.ThrowsAsync<HubException>(() => Pull(name, token));
+    private async Task<HubException> Fails(string name = "model", string? token = null) =>
+        await Assert.ThrowsAsync<HubException>(() => Pull(name, token));
 
     private static byte[] Content(int length, int seed = 1)
     {
@@ -351,7 +354,8 @@ public sealed class HubRepositoryTests : IAsyncLifetime
         return bytes;
     }
 
-    private static IEnumerable<string> Names(string path) => Directory.EnumerateFiles(path).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Names(string path) =>
+        Directory.EnumerateFiles(path).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal);
 
     private sealed class Reports : IProgress<HubProgress>
     {

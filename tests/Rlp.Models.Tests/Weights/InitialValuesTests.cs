@@ -5,7 +5,9 @@ namespace Rlp.Models.Tests.Weights;
 
 public sealed class InitialValuesTests
 {
-    /// <summary>A run that was begun before must resume with the same bits: one call of the generator per matrix, in the order of the slots.</summary>
+    /// <summary>
+    /// A run that was begun before must resume with the same bits: one call of the generator per matrix, in the order of the slots.
+    /// </summary>
     [Fact]
     public void An_arena_starts_from_one_draw_per_matrix_and_ones()
     {

@@ -94,7 +94,9 @@ public sealed class SafeTensorsHeaderTests : IDisposable
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
 
-    /// <summary>Bytes changed, cut, doubled and numbers replaced: whatever comes of it is a file, a list of problems or a refusal, and costs little.</summary>
+    /// <summary>
+    /// Bytes changed, cut, doubled and numbers replaced: whatever comes of it is a file, a list of problems or a refusal, and costs little.
+    /// </summary>
     [Fact]
     public void Damage_of_any_kind_never_ends_in_another_exception()
     {

@@ -5,7 +5,8 @@ namespace Rlp.Models.Tests.Weights;
 /// <summary>A layout as networks make them: fused matrices, a head that may be tied, vectors.</summary>
 internal static class TinyLayout
 {
-    public const string Embedding = "model.embed_tokens.weight", Head = "lm_head.weight", Down = "model.layers.0.mlp.down_proj.weight", Norm = "model.norm.weight";
+    public const string Embedding = "model.embed_tokens.weight", Head = "lm_head.weight", Norm = "model.norm.weight";
+    public const string Down = "model.layers.0.mlp.down_proj.weight";
 
     public static ArenaLayout Make(bool tied = true)
     {
