@@ -184,13 +184,13 @@ public sealed partial class HubRepository : IDisposable
             meter.Lose(new FileInfo(part).Length);
             File.Delete(part);
         }
-        var before = meter.Bytes;
+        var most = meter.Bytes; // bytes that are lost and fetched again are nothing new
         if (!(File.Exists(part) && new FileInfo(part).Length == file.Bytes))
         {
             await client.Persist(What(file.Name), () => Receive(file, part, folder, state, meter, cancellation), () =>
             {
-                var gained = meter.Bytes > before;
-                before = meter.Bytes;
+                var gained = meter.Bytes > most;
+                most = Math.Max(most, meter.Bytes);
                 return gained;
             }, cancellation);
         }

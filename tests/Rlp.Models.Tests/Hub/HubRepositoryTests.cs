@@ -291,6 +291,20 @@ public sealed class HubRepositoryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_hub_that_announces_more_than_there_is_is_given_up()
+    {
+        hub.Before = context =>
+        {
+            if (context.Request.Method != "HEAD" || !context.Request.Path.Value!.EndsWith("/" + Weights, StringComparison.Ordinal)) return Task.FromResult(false);
+            context.Response.Headers["X-Linked-Etag"] = $"\"{FakeHub.Sha256(hub.Files[Weights])}\"";
+            context.Response.Headers["X-Linked-Size"] = "700001";
+            return Task.FromResult(true);
+        };
+        await Fails();
+        Assert.InRange(hub.Contents(Weights).Count(), 4, 10);
+    }
+
+    [Fact]
     public async Task More_than_the_disk_has_is_refused_before_it_is_fetched()
     {
         hub.Before = context =>
