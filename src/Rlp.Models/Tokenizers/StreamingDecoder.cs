@@ -9,7 +9,7 @@ namespace Rlp.Models.Tokenizers;
 /// </summary>
 public sealed class StreamingDecoder(ITokenizer tokenizer)
 {
-    private readonly Decoder utf8 = Encoding.UTF8.GetDecoder(); // keeps the bytes of an incomplete character
+    private readonly System.Text.Decoder utf8 = Encoding.UTF8.GetDecoder(); // keeps the bytes of an incomplete character
     private int previous = -1;
 
     /// <summary>The text that this token completes, often empty.</summary>
