@@ -45,16 +45,7 @@ public abstract class Decoder : IDecoder
         _ => throw new ArgumentOutOfRangeException(nameof(config), config, "unknown architecture"),
     };
 
-    public virtual void Initialize(long seed)
-    {
-        Parameters.Initialize(seed, Config.InitializerRange);
-        using var noGradient = no_grad();
-        foreach (var slot in Parameters.Layout.Slots.Where(s => s.Name.EndsWith(".bias", StringComparison.Ordinal)))
-        {
-            using var view = Parameters.View(slot);
-            view.zero_();
-        }
-    }
+    public void Initialize(long seed) => Parameters.Initialize(seed, Config.Initialization);
 
     public Tensor Hidden(Tensor tokens) => Run(tokens, null);
 

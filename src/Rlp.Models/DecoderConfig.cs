@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Rlp.Models.Weights;
 
 namespace Rlp.Models;
 
@@ -31,6 +32,9 @@ public abstract record DecoderConfig
     public abstract string ModelType { get; }
 
     private protected virtual string NormKey => "rms_norm_eps";
+
+    /// <summary>What random weights of this decoder depend on beside the seed.</summary>
+    public virtual InitializationSettings Initialization => new() { Range = InitializerRange };
 
     /// <summary>Layers with attention.</summary>
     public virtual int AttentionLayers => Layers;

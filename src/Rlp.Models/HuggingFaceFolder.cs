@@ -65,6 +65,9 @@ public sealed class HuggingFaceFolder : IDisposable
         ExportedModel.Write(target, ModelDocuments.Of(config), tensors, settings);
     }
 
+    /// <summary>Which model this is; lower-case hexadecimal, see <see cref="ModelIdentity"/> for what it does and does not cover.</summary>
+    public string Identity() => ModelIdentity.Of(Documents.Config, Weights);
+
     /// <param name="layout">Of the network that config.json describes; null: the files are looked at for themselves.</param>
     public ModelInspection Inspect(ArenaLayout? layout = null) => ModelInspection.Of(this, layout);
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Rlp.Models.Weights;
 
 namespace Rlp.Models;
 
@@ -51,6 +52,9 @@ public sealed record NemotronHConfig : DecoderConfig
 
     /// <summary>Channels of x, B and C, which pass the convolution.</summary>
     public int ConvolutionWidth => MambaWidth + (2 * MambaGroups * StateSize);
+
+    public override InitializationSettings Initialization =>
+        base.Initialization with { TimeStep = InitialTimeStep, RescaledLayers = RescaleResidual ? Layers : null };
 
     public override string Architecture => Name;
 

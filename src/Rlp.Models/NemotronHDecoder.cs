@@ -41,27 +41,6 @@ public sealed class NemotronHDecoder : Decoder
         return layout;
     }
 
-    /// <summary>As Hugging Face begins: A from 1 to the number of heads, D one, dt log-uniform, out_proj scaled by depth.</summary>
-    public override void Initialize(long seed)
-    {
-        base.Initialize(seed);
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        using var generator = new Generator((ulong)seed + 1);
-        var (min, max, floor) = config.InitialTimeStep;
-        foreach (var slot in Parameters.Layout.Slots)
-        {
-            var view = Parameters.View(slot);
-            if (slot.Name.EndsWith(".A_log", StringComparison.Ordinal)) view.copy_(arange(1, config.MambaHeads + 1, dtype: float64).log());
-            if (slot.Name.EndsWith(".mixer.out_proj.weight", StringComparison.Ordinal) && config.RescaleResidual) view.div_(Math.Sqrt(config.Layers));
-            if (slot.Name.EndsWith(".conv1d.weight", StringComparison.Ordinal))
-                view.copy_(((rand(slot.Shape, dtype: float64, generator: generator) * 2) - 1) / Math.Sqrt(config.ConvolutionKernel));
-            if (!slot.Name.EndsWith(".dt_bias", StringComparison.Ordinal)) continue;
-            var dt = ((rand(slot.Shape, dtype: float64, generator: generator) * Math.Log(max / min)) + Math.Log(min)).exp().clamp_min(floor);
-            view.copy_(dt + (-(-dt).expm1()).log()); // softplus(dt_bias) = dt
-        }
-    }
-
     private protected override Tensor Block(int layer, Tensor x, ForwardPlan plan, DecoderState? state)
     {
         var weight = Parameters[$"backbone.layers.{layer}.norm.weight"];

@@ -20,7 +20,7 @@ public sealed class BareLoop : IDisposable
     private readonly IRolloutEngine rollout;
     private readonly IRewardEngine? reward;
 
-    /// <param name="checkpoint">Of this stage to go on from, of the stage before to start from, or null to start from random weights.</param>
+    /// <param name="checkpoint">Of this stage to go on from, of the stage before to start from, or null to start from the recipe's model folder or random weights.</param>
     /// <param name="cursor">Where the data of the next step begin.</param>
     public BareLoop(IEngineFactory engines, StageContext context, CheckpointReference? checkpoint = null, DataCursor cursor = default)
     {

@@ -4,13 +4,13 @@ using Rlp.Training.Recipes;
 
 namespace Rlp.Actors.Runs;
 
-/// <summary>The memory that a run's leases ask for, in bytes: weights and what is kept per weight (fp32). Activations come on top.</summary>
+/// <summary>The memory that a run's leases ask for, in bytes: weights and what is kept per weight, each in the model's type. Activations come on top.</summary>
 internal static class RunMemory
 {
     /// <param name="arenaLength">Elements of one copy of the network, see <see cref="Training.Engines.IEngineFactory.ArenaLength"/>.</param>
     public static Dictionary<string, long> Of(Recipe recipe, long arenaLength)
     {
-        var copy = arenaLength * sizeof(float);
+        var copy = arenaLength * (recipe.Model.Dtype == WeightType.Bfloat16 ? 2 : sizeof(float));
         var hasReference = recipe.Stages.Any(s => s.Rlp is { Beta: > 0 });
         return new Dictionary<string, long>
         {

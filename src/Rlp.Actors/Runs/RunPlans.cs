@@ -8,7 +8,7 @@ public static class RunPlans
 {
     /// <summary>
     /// The stages in order. Compared are "base", the stage that the RLP stage starts from (the first stage where the recipe has none), and
-    /// every stage after it under its own id.
+    /// every stage after it under its own id. Where RLP starts from a pretrained model, no stage is the base: each is compared under its own id.
     /// </summary>
     public static RunPlan Of(Recipe recipe) => new()
     {
@@ -31,7 +31,13 @@ public static class RunPlans
     {
         if (recipe.Stages.Count == 0)
             yield break;
-        var foundation = recipe.Stages.FirstOrDefault(s => s.Kind == StageKind.Rlp)?.From ?? recipe.Stages[0].Id;
+        var rlp = recipe.Stages.FirstOrDefault(s => s.Kind == StageKind.Rlp);
+        if (recipe.Model.Path is not null && rlp is { From: null })
+        {
+            foreach (var stage in recipe.Stages) yield return new ComparedStage { Name = stage.Id, Stage = stage.Id };
+            yield break;
+        }
+        var foundation = rlp?.From ?? recipe.Stages[0].Id;
         yield return new ComparedStage { Name = "base", Stage = foundation };
         foreach (var stage in recipe.Stages.SkipWhile(s => s.Id != foundation).Skip(1))
             yield return new ComparedStage { Name = stage.Id, Stage = stage.Id };

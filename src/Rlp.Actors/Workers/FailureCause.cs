@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Rlp.Models;
 using Rlp.Protocol.Payloads;
 using Rlp.Training;
 using Rlp.Training.Checkpoints;
@@ -10,7 +11,7 @@ internal static class FailureCause
 {
     public static FailureKind Of(Exception exception) => exception switch
     {
-        CheckpointException or TrainingDivergedException => FailureKind.Data,
+        CheckpointException or TrainingDivergedException or ModelFormatException => FailureKind.Data,
         InvalidDataException or FormatException or JsonException or EndOfStreamException => FailureKind.Data,
         FileNotFoundException or DirectoryNotFoundException => FailureKind.Data,
         _ => FailureKind.Infrastructure,

@@ -43,6 +43,8 @@ public static class RecipeFile
     {
         var text = new StringBuilder();
         var paths = recipe.Corpora.Where(c => c.Path is not null).ToDictionary(c => $"corpora.{c.Name}.path", c => c.Path!);
+        if (recipe.Model.Path is { } model) paths["model.path"] = model;
+        if (recipe.Tokenizer.Path is { } tokenizer) paths["tokenizer.path"] = tokenizer;
         foreach (var key in settings.Keys)
         {
             var value = key == "name" ? HoconText.Written(recipe.Name)

@@ -1,4 +1,6 @@
 using Rlp.Corpora;
+using Rlp.Models;
+using Rlp.Models.Tokenizers;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Cli.Configuration;
@@ -21,13 +23,15 @@ public sealed class RecipeReader(SettingsReader keys)
         if (sections.Count == 0) keys.Refuse("stages", $"'stages' is empty; name at least one of {string.Join(", ", StageSections)}");
         // Sections that do not run are read as well: a mistake there is a mistake.
         var stages = StageSections.ToDictionary(s => s, Stage);
+        var model = Model();
+        var markers = Markers();
         var recipe = new Recipe
         {
             Name = name.Length > 0 ? name : fallbackName,
             Seed = keys.WholeNumber("seed", 0),
-            Model = Model(),
-            Tokenizer = Tokenizer(),
-            Markers = Markers(),
+            Model = model,
+            Tokenizer = Tokenizer(model),
+            Markers = markers,
             Corpora = corpora,
             Stages = [.. sections.Select(s => stages[s])],
             Compare = Compare(),
@@ -35,7 +39,7 @@ public sealed class RecipeReader(SettingsReader keys)
         for (var i = 0; i < sections.Count; i++) CheckStage(recipe, sections[i], recipe.Stages[i], [.. sections.Take(i)]);
         CheckCompare(recipe);
         CheckAlphabet(recipe);
-        return recipe;
+        return CheckTokenizer(recipe);
     }
 
     public NodeSettings ReadNode() => new()
@@ -64,7 +68,15 @@ public sealed class RecipeReader(SettingsReader keys)
             RmsNormEps = keys.Number("model.rms-norm-eps", NumberBounds.Positive),
             TieWordEmbeddings = keys.Flag("model.tie-word-embeddings"),
             InitializerRange = keys.Number("model.initializer-range", NumberBounds.Positive),
+            Path = Folder("model.path"),
+            Dtype = keys.Choice<WeightType>("model.dtype"),
         };
+        if (model.Dtype != WeightType.Float32)
+            keys.Refuse(
+                "model.dtype",
+                "'model.dtype' is 'bfloat16'; expected float32: AdamW's small updates are lost in bfloat16, and the float32 master weights that "
+                + "training in it needs come with a later version");
+        if (model.Path is not null) return Pretrained(model);
         if (model.AttentionHeads % model.KeyValueHeads != 0)
             keys.Refuse(
                 "model.key-value-heads",
@@ -76,13 +88,64 @@ public sealed class RecipeReader(SettingsReader keys)
         return model;
     }
 
-    private TokenizerSettings Tokenizer()
+    /// <summary>The sizes are the folder's, whatever the section says.</summary>
+    private ModelSettings Pretrained(ModelSettings model)
+    {
+        if (!Directory.Exists(model.Path)) return model; // refused already
+        try
+        {
+            var (config, identity) = PretrainedModel.Inspect(model.Path);
+            return new ModelSettings
+            {
+                Path = model.Path,
+                Identity = identity,
+                Dtype = model.Dtype,
+                HiddenSize = config.HiddenSize,
+                IntermediateSize = config.IntermediateSize,
+                Layers = config.Layers,
+                AttentionHeads = config.AttentionHeads,
+                KeyValueHeads = config.KeyValueHeads,
+                HeadDim = config.HeadDim,
+                RopeTheta = config is TransformerConfig rotary ? rotary.RopeTheta : model.RopeTheta,
+                RmsNormEps = config.RmsNormEps,
+                TieWordEmbeddings = config.TieWordEmbeddings,
+                InitializerRange = config.InitializerRange,
+            };
+        }
+        catch (ModelFormatException e)
+        {
+            keys.Refuse("model.path", $"'model.path' is '{keys.Text("model.path")}', which holds no model that can be used: {e.Message}");
+            return model;
+        }
+    }
+
+    /// <summary>The full path of a folder that a key names; null where it names none.</summary>
+    private string? Folder(string key)
+    {
+        var path = keys.Text(key);
+        if (path.Length == 0) return null;
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path, keys.FolderOf(key)));
+        if (!Directory.Exists(full))
+            keys.Refuse(key, $"'{key}' is '{path}'; there is no folder {full}. `rlp model pull` downloads a model into one");
+        return full;
+    }
+
+    private TokenizerSettings Tokenizer(ModelSettings model)
     {
         var tokenizer = new TokenizerSettings
         {
             Kind = keys.Choice<TokenizerKind>("tokenizer.kind"),
             Characters = keys.Text("tokenizer.characters"),
         };
+        var path = Folder("tokenizer.path");
+        if (tokenizer.Kind == TokenizerKind.Folder)
+        {
+            if ((path ?? model.Path) is null)
+                keys.Refuse("tokenizer.path", "'tokenizer.path' is empty, and so is 'model.path'; tokenizer.kind = folder needs one of them");
+            return tokenizer with { Path = path ?? model.Path };
+        }
+        if (path is not null)
+            keys.Refuse("tokenizer.path", "'tokenizer.path' is set; only tokenizer.kind = folder reads a tokenizer from it");
         if (tokenizer.Kind == TokenizerKind.Characters && tokenizer.Characters.Length == 0)
             keys.Refuse(
                 "tokenizer.characters",
@@ -223,7 +286,7 @@ public sealed class RecipeReader(SettingsReader keys)
             keys.Refuse(
                 $"{section}.from",
                 $"'{section}.from' is '{keys.Text($"{section}.from")}', which does not run before {section}; expected "
-                + $"{string.Join(", ", earlier)}{(earlier.Count == 0 ? "" : " or ")}\"\" (random weights)");
+                + $"{string.Join(", ", earlier)}{(earlier.Count == 0 ? "" : " or ")}\"\" ({(recipe.Model.Path is null ? "random weights" : "the model of model.path")})");
 
         if (stage.EvaluateEvery > 0 && recipe.Compare is null)
             keys.Refuse(
@@ -281,5 +344,31 @@ public sealed class RecipeReader(SettingsReader keys)
                 keys.Refuse(
                     "tokenizer.characters",
                     $"'tokenizer.characters' lacks {HoconText.Written(missing.ToString())}, which {reason} needs");
+    }
+
+    /// <summary>Opens the tokenizer of a folder: it must have the thought markers, and the model a row for each of its tokens.</summary>
+    private Recipe CheckTokenizer(Recipe recipe)
+    {
+        if (recipe.Tokenizer.Kind != TokenizerKind.Folder)
+        {
+            if (recipe.Model.Path is { } model && TokenizerFolder.Holds(model))
+                keys.Refuse(
+                    "tokenizer.kind",
+                    $"'tokenizer.kind' is '{keys.Text("tokenizer.kind")}', but {model} holds the model's own tokenizer; expected folder");
+            return recipe;
+        }
+        if (recipe.Tokenizer.Path is not { } path || !Directory.Exists(path) || recipe.Markers.Begin == recipe.Markers.End) return recipe; // refused already
+        var key = keys.Text("tokenizer.path").Length > 0 ? "tokenizer.path" : "model.path";
+        try
+        {
+            var tokenizer = RecipeNetwork.Tokenizer(recipe);
+            if (recipe.Model.Identity is not null) RecipeNetwork.Config(recipe, tokenizer);
+            return recipe with { Tokenizer = recipe.Tokenizer with { Fingerprint = tokenizer.Fingerprint } };
+        }
+        catch (ModelFormatException e)
+        {
+            keys.Refuse(key, $"'{key}' is '{keys.Text(key)}', whose tokenizer cannot be used: {e.Message}");
+            return recipe;
+        }
     }
 }

@@ -11,6 +11,7 @@ internal abstract class RunDisplay : IDisposable
     private readonly TimeSpan interval;
     private readonly Dictionary<string, StageClock> clocks = [];
     private DateTime lastLine = DateTime.MinValue;
+    private string initial = "random weights"; // of stages that start from no other
 
     protected RunDisplay(TimeSpan interval) => this.interval = interval;
 
@@ -25,8 +26,11 @@ internal abstract class RunDisplay : IDisposable
     /// <summary>A result: the table on a terminal or in a pipe, the report for a script.</summary>
     public abstract void Result(Evaluation.RunReport report, IReadOnlyList<string> notes);
 
-    public virtual void Begin(string runId, Recipe recipe, bool resumed, string folder) =>
+    public virtual void Begin(string runId, Recipe recipe, bool resumed, string folder)
+    {
+        initial = recipe.Model.Path ?? initial;
         Say($"{(resumed ? "resuming" : "starting")} run '{runId}' of recipe '{recipe.Name}', seed {recipe.Seed}, in {Path.GetRelativePath(Environment.CurrentDirectory, folder)}");
+    }
 
     public virtual void Show(IRunProgress progress)
     {
@@ -35,7 +39,7 @@ internal abstract class RunDisplay : IDisposable
             case StageOpened opened:
                 clocks[opened.Stage] = new StageClock(opened.Step, opened.Steps);
                 Say($"stage {opened.Stage}: {opened.Steps} steps"
-                    + (opened.Step > 0 ? $", from step {opened.Step}" : opened.Checkpoint is { } from ? $", from the weights of {from.Stage}" : ", from random weights")
+                    + (opened.Step > 0 ? $", from step {opened.Step}" : opened.Checkpoint is { } from ? $", from the weights of {from.Stage}" : $", from {initial}")
                     + (opened.Replaying > 0 ? $", replaying {opened.Replaying} journaled steps" : ""));
                 break;
             case StepProgress step:

@@ -37,6 +37,10 @@ public sealed record TokenizerFolder(ITokenizer Tokenizer, string File)
             + $"found {(files.Length == 0 ? "no file" : string.Join(", ", files))}");
     }
 
+    /// <summary>Whether <see cref="Open"/> would find something to open, sound or not.</summary>
+    public static bool Holds(string directory) =>
+        ((string[])["tokenizer.json", "tok*.bin", "tok*.vocab"]).Any(pattern => Directory.EnumerateFiles(directory, pattern).Any());
+
     private static string? Only(string directory, string extension)
     {
         var named = Path.Combine(directory, $"tokenizer.{extension}");

@@ -13,6 +13,8 @@ public sealed record ModelDocuments(string Config, IReadOnlyList<string> Carried
         "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json", "preprocessor_config.json", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE",
     ];
 
+    private static readonly string[] TokenizerPatterns = ["tok*.bin", "tok*.vocab"];
+
     /// <summary>A model that has only a configuration yet.</summary>
     public static ModelDocuments Of(string config) => new(config, []);
 
@@ -21,8 +23,14 @@ public sealed record ModelDocuments(string Config, IReadOnlyList<string> Carried
     {
         if (!Directory.Exists(folder))
             throw new ModelFormatException($"{folder}: the folder does not exist; expected a Hugging Face model folder");
-        return new ModelDocuments(ReadText(Path.Combine(folder, ConfigFile)), [.. Carried.Select(name => Path.Combine(folder, name)).Where(File.Exists)]);
+        return new ModelDocuments(ReadText(Path.Combine(folder, ConfigFile)), CarriedIn(folder));
     }
+
+    /// <summary>The carried files of a folder that may have no config.json: full paths; also llama2.c's tok512.bin and the like.</summary>
+    public static IReadOnlyList<string> CarriedIn(string folder) =>
+        [.. Carried.Select(name => Path.Combine(folder, name)).Where(File.Exists)
+            .Concat(TokenizerPatterns.SelectMany(p => Directory.EnumerateFiles(folder, p).Order(StringComparer.Ordinal)))
+            .Distinct(StringComparer.Ordinal)];
 
     private static string ReadText(string path)
     {

@@ -68,6 +68,21 @@ public sealed class WeightFiles : IDisposable
     /// </summary>
     public IReadOnlyList<string> ProblemsFor(ArenaLayout layout)
     {
+        var result = Mismatches(layout);
+        // Only what is otherwise sound can be read.
+        if (result.Count == 0 && TiedTo(layout) is { } tied && tensors.TryGetValue(Head, out var head) && !Equal(head, tensors[tied.Name]))
+            result.Add(
+                $"'{Head}' differs from '{tied.Name}', but config.json ties them (tie_word_embeddings); "
+                + $"set it to false to train two matrices, or remove '{Head}'");
+        return result;
+    }
+
+    /// <summary>Checks by the heads alone, reading no weights, that the tensors of a layout are here and no others.</summary>
+    /// <exception cref="ModelFormatException">Everything that is wrong, listed.</exception>
+    public void RequireTensorsOf(ArenaLayout layout) => Refuse(Path, Mismatches(layout));
+
+    private List<string> Mismatches(ArenaLayout layout)
+    {
         var result = new List<string>(problems);
         var expected = new HashSet<string>(StringComparer.Ordinal);
         foreach (var slot in layout.Slots)
@@ -82,11 +97,6 @@ public sealed class WeightFiles : IDisposable
             if (name == Head && TiedTo(layout) is { } embedding) Compare(tensor.Entry, embedding.Shape, result);
             else result.Add($"{Quoted(name)} is not part of this model (found {tensor.Entry})");
         }
-        // Only what is otherwise sound can be read.
-        if (result.Count == 0 && TiedTo(layout) is { } tied && tensors.TryGetValue(Head, out var head) && !Equal(head, tensors[tied.Name]))
-            result.Add(
-                $"'{Head}' differs from '{tied.Name}', but config.json ties them (tie_word_embeddings); "
-                + $"set it to false to train two matrices, or remove '{Head}'");
         return result;
     }
 

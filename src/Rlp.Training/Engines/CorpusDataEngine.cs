@@ -1,5 +1,4 @@
 using Rlp.Corpora;
-using Rlp.Training.Engines.Torch;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Training.Engines;
@@ -14,10 +13,10 @@ internal sealed class CorpusDataEngine : IDataEngine
     public CorpusDataEngine(StageContext context)
     {
         stage = context.Stage;
-        var tokenizer = TorchEngineFactory.Tokenizer(context.Recipe);
+        var tokenizer = RecipeNetwork.Tokenizer(context.Recipe);
         var stream = StageCorpora.Training(context.Recipe, stage);
-        if (stage.Rlp is null) documents = new NtpBatches(stream, tokenizer.Encode, stage.ContextLength);
-        else positions = new PositionBatches(stream, tokenizer.Encode, StageCorpora.Strategy(stage.Rlp.Positions, context.Recipe, tokenizer), stage.ContextLength);
+        if (stage.Rlp is null) documents = new NtpBatches(stream, tokenizer.EncodeDocument, stage.ContextLength);
+        else positions = new PositionBatches(stream, tokenizer.EncodeDocument, StageCorpora.Strategy(stage.Rlp.Positions, context.Recipe, tokenizer), stage.ContextLength);
     }
 
     public StepData Load(DataCursor from)

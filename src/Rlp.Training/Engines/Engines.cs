@@ -71,11 +71,12 @@ public interface IEngineFactory
 {
     /// <summary>Elements of the flat tensor that holds the recipe's network, padding included: what each copy, gradient or moment takes.</summary>
     /// <exception cref="ArgumentException">The recipe describes no network.</exception>
+    /// <exception cref="Rlp.Models.ModelFormatException">The model folder that the recipe names cannot be used.</exception>
     long ArenaLength(Recipe recipe);
 
     IDataEngine OpenData(StageContext context);
 
-    /// <summary>Opens the stage's policy: from a checkpoint of this stage, else of <see cref="StageSettings.From"/>, else from random weights.</summary>
+    /// <summary>Opens the stage's policy: from a checkpoint of this stage, else of <see cref="StageSettings.From"/>, else from the recipe's model folder, else from random weights.</summary>
     ILearnerEngine OpenLearner(StageContext context, CheckpointReference? checkpoint);
 
     /// <summary>Opened after the learner, whose weights it starts from where the checkpoint is not of this stage (phi &lt;- theta).</summary>

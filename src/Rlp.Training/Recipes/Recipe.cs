@@ -55,9 +55,35 @@ public sealed record Recipe
         Stages.FirstOrDefault(s => s.Id == id) ?? throw new KeyNotFoundException($"recipe '{Name}' has no stage '{id}'");
 }
 
-/// <summary>A Qwen3-shaped decoder, in the terms of a Hugging Face config.json. The vocabulary size is the tokenizer's.</summary>
+/// <summary>How the weights of a model are kept in memory.</summary>
+public enum WeightType
+{
+    Float32,
+
+    /// <summary>For sampling, scoring and evaluation. Training refuses it: AdamW's small updates need float32 master weights.</summary>
+    Bfloat16,
+}
+
+/// <summary>
+/// The model of a folder, or without one a Qwen3-shaped decoder with random weights, in the terms of a Hugging Face config.json; its vocabulary
+/// size is the tokenizer's.
+/// </summary>
 public sealed record ModelSettings
 {
+    /// <summary>
+    /// A Hugging Face folder: the architecture, the sizes and the weights of the stages that start from no other are its. Null: none.
+    /// </summary>
+    public string? Path { get; init; }
+
+    /// <summary>
+    /// Which model lay there when the recipe was read, see <see cref="Rlp.Models.HuggingFaceFolder.Identity"/>: being part of the recipe's digest,
+    /// it keeps a run from going on with another.
+    /// </summary>
+    public string? Identity { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public WeightType Dtype { get; init; }
+
     public required int HiddenSize { get; init; }
     public required int IntermediateSize { get; init; }
     public required int Layers { get; init; }
@@ -76,6 +102,9 @@ public enum TokenizerKind
 {
     Characters,
     Bytes,
+
+    /// <summary>That of a model's folder: byte-level BPE or SentencePiece.</summary>
+    Folder,
 }
 
 public sealed record TokenizerSettings
@@ -84,6 +113,12 @@ public sealed record TokenizerSettings
 
     /// <summary>The alphabet of <see cref="TokenizerKind.Characters"/>, one token each; unused otherwise.</summary>
     public string Characters { get; init; } = "";
+
+    /// <summary>The folder of <see cref="TokenizerKind.Folder"/>; null otherwise.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>Of the tokenizer that lay there when the recipe was read.</summary>
+    public string? Fingerprint { get; init; }
 }
 
 /// <summary>The two markers around a thought. Each is one token; the begin marker is forced, the end marker is sampled (PAPER.md section 2).</summary>
@@ -147,7 +182,7 @@ public sealed record StageSettings
 
     public required StageKind Kind { get; init; }
 
-    /// <summary>The stage whose final weights this one starts from; null starts from random weights.</summary>
+    /// <summary>The stage whose final weights this one starts from; null starts from the model of <see cref="ModelSettings.Path"/>, or from random weights.</summary>
     public string? From { get; init; }
 
     /// <summary>Optimizer steps.</summary>

@@ -21,7 +21,7 @@ public static class StageCorpora
         var problems = new List<(int[], int)>();
         foreach (var document in HeldOutProblems.Take(stream, count))
         {
-            var tokens = tokenizer.Encode(document.Text);
+            var tokens = tokenizer.EncodeDocument(document.Text);
             var positions = tokens.Length < 2 ? [] : strategy.Choose(tokens, document.Index);
             if (positions.Count == 0)
                 throw new CorpusException($"corpus '{compare.Corpus}': held-out document {document.Index} has no position ({strategy.Description}); change compare.positions");

@@ -1,5 +1,4 @@
 using Rlp.Models;
-using Rlp.Models.Tokenizers;
 using Rlp.Training.Recipes;
 using static TorchSharp.torch;
 
@@ -8,7 +7,7 @@ namespace Rlp.Training.Engines.Torch;
 /// <summary>The engines on libtorch.</summary>
 public sealed class TorchEngineFactory : IEngineFactory
 {
-    public long ArenaLength(Recipe recipe) => Qwen3Decoder.Layout(Config(recipe, Tokenizer(recipe))).Length;
+    public long ArenaLength(Recipe recipe) => Decoder.Layout(RecipeNetwork.Config(recipe, RecipeNetwork.Tokenizer(recipe))).Length;
 
     public IDataEngine OpenData(StageContext context) => new CorpusDataEngine(context);
 
@@ -42,26 +41,4 @@ public sealed class TorchEngineFactory : IEngineFactory
         _ = get_num_threads();
         set_num_threads(threads);
     }
-
-    internal static ITokenizer Tokenizer(Recipe recipe) => recipe.Tokenizer.Kind switch
-    {
-        TokenizerKind.Characters => new CharacterTokenizer(recipe.Tokenizer.Characters, recipe.Markers.Begin, recipe.Markers.End),
-        TokenizerKind.Bytes => new ByteTokenizer(recipe.Markers.Begin, recipe.Markers.End),
-        var kind => throw new ArgumentOutOfRangeException(nameof(recipe), kind, "unknown tokenizer kind"),
-    };
-
-    internal static DecoderConfig Config(Recipe recipe, ITokenizer tokenizer) => new Qwen3Config
-    {
-        VocabularySize = tokenizer.VocabularySize,
-        HiddenSize = recipe.Model.HiddenSize,
-        IntermediateSize = recipe.Model.IntermediateSize,
-        Layers = recipe.Model.Layers,
-        AttentionHeads = recipe.Model.AttentionHeads,
-        KeyValueHeads = recipe.Model.KeyValueHeads,
-        HeadDim = recipe.Model.HeadDim,
-        RopeTheta = recipe.Model.RopeTheta,
-        RmsNormEps = recipe.Model.RmsNormEps,
-        TieWordEmbeddings = recipe.Model.TieWordEmbeddings,
-        InitializerRange = recipe.Model.InitializerRange,
-    }.Validated($"recipe '{recipe.Name}', model");
 }

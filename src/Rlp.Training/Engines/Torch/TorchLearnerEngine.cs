@@ -2,6 +2,7 @@ using Rlp.Corpora;
 using Rlp.Models;
 using Rlp.Models.Tokenizers;
 using Rlp.Training.Checkpoints;
+using Rlp.Training.Recipes;
 
 namespace Rlp.Training.Engines.Torch;
 
@@ -9,6 +10,9 @@ namespace Rlp.Training.Engines.Torch;
 internal sealed class TorchLearnerEngine : ILearnerEngine
 {
     internal const string Published = "policy";
+
+    private const string NoHalfPrecision =
+        "training in bfloat16 loses AdamW's small updates; it needs float32 master weights, which a later version brings: set model.dtype to float32";
 
     private readonly StageContext context;
     private readonly ITokenizer tokenizer;
@@ -20,9 +24,10 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
 
     public TorchLearnerEngine(StageContext context, CheckpointReference? checkpoint)
     {
+        if (context.Recipe.Model.Dtype != WeightType.Float32) throw new ArgumentException(NoHalfPrecision, nameof(context));
         this.context = context;
-        tokenizer = TorchEngineFactory.Tokenizer(context.Recipe);
-        var config = TorchEngineFactory.Config(context.Recipe, tokenizer);
+        tokenizer = RecipeNetwork.Tokenizer(context.Recipe);
+        var config = RecipeNetwork.Config(context.Recipe, tokenizer);
         parameters = new ParameterArena(Decoder.Layout(config), trainable: true);
         policy = Decoder.Create(config, parameters);
         if (context.Stage.Rlp is { Beta: > 0 })
@@ -57,6 +62,7 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
             [("exp_avg", learner.Optimizer.FirstMoment.alias()), ("exp_avg_sq", learner.Optimizer.SecondMoment.alias())]);
         if (reference is not null) SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Reference), reference);
         File.WriteAllText(Path.Combine(folder, CheckpointFolder.ModelConfig), policy.Config.ToJson());
+        foreach (var file in RecipeNetwork.CarriedFiles(context.Recipe)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
     }
 
     public CheckpointReference SealCheckpoint(string folder, long step, DataCursor cursor) => CheckpointFolder.Seal(folder, new CheckpointManifest
@@ -77,7 +83,8 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
     {
         if (checkpoint is null)
         {
-            policy.Initialize(context.Recipe.Seed);
+            if (context.Recipe.Model.Path is null) policy.Initialize(context.Recipe.Seed);
+            else PretrainedModel.Load(context.Recipe.Model, parameters);
         }
         else
         {

@@ -1,5 +1,6 @@
 using Rlp.Models;
 using Rlp.Models.Tokenizers;
+using Rlp.Training.Recipes;
 
 namespace Rlp.Training.Engines.Torch;
 
@@ -11,8 +12,8 @@ internal sealed class TorchRewardEngine : IRewardEngine
 
     public TorchRewardEngine(StageContext context)
     {
-        ITokenizer tokenizer = TorchEngineFactory.Tokenizer(context.Recipe);
-        teacher = Decoder.Create(TorchEngineFactory.Config(context.Recipe, tokenizer),
+        ITokenizer tokenizer = RecipeNetwork.Tokenizer(context.Recipe);
+        teacher = Decoder.Create(RecipeNetwork.Config(context.Recipe, tokenizer),
             context.Weights.Get<ParameterArena>(context.RunId, TorchTeacherEngine.Published));
         scorer = new EvidenceScorer(teacher, tokenizer, context.Stage.MicroBatchTokens);
     }

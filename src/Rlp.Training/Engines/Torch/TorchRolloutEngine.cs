@@ -16,8 +16,8 @@ internal sealed class TorchRolloutEngine : IRolloutEngine
     public TorchRolloutEngine(StageContext context)
     {
         this.context = context;
-        tokenizer = TorchEngineFactory.Tokenizer(context.Recipe);
-        policy = Decoder.Create(TorchEngineFactory.Config(context.Recipe, tokenizer),
+        tokenizer = RecipeNetwork.Tokenizer(context.Recipe);
+        policy = Decoder.Create(RecipeNetwork.Config(context.Recipe, tokenizer),
             context.Weights.Get<ParameterArena>(context.RunId, TorchLearnerEngine.Published));
         if (context.Stage.Rlp is { } rlp) sampler = new ThoughtSampler(policy, tokenizer, context.Recipe.Seed, rlp.Temperature, rlp.MaxThoughtTokens);
     }
