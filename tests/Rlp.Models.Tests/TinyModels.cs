@@ -31,6 +31,7 @@ internal static class TinyModels
             MlpBias = true,
             TieWordEmbeddings = true,
             TimeStepLimit = (0.03, 0.09),
+            InitialTimeStep = (0.02, 0.12, 1e-4), // on both sides of both limits
             ResidualInFloat32 = true,
         },
         ["nemotron MM, long time steps in one chunk"] = Nemotron("MM") with { InitialTimeStep = (0.3, 3, 0), ChunkSize = 64, ConvolutionKernel = 2 },
