@@ -32,7 +32,7 @@ public sealed class RecipeFileTests
     [InlineData("model.head-dim = 3", "'model.head-dim' is '3'; expected an even number (rotary embeddings turn pairs)")]
     [InlineData("model.key-value-heads = 3", "'model.key-value-heads' is '3'; expected a divisor of attention-heads (4)")]
     [InlineData("model.tie-word-embeddings = maybe", "'model.tie-word-embeddings' is 'maybe'; expected true or false")]
-    [InlineData("tokenizer.kind = bites", "'tokenizer.kind' is 'bites'; expected characters or bytes; did you mean 'bytes'?")]
+    [InlineData("tokenizer.kind = bites", "'tokenizer.kind' is 'bites'; expected characters, bytes or folder; did you mean 'bytes'?")]
     [InlineData("rlp = 3", "'rlp' is a section and cannot be '3'; write 'rlp { ... }'")]
     [InlineData("stages = [pretrain, sft, rlp]", "'stages' holds 'sft'; expected pretrain, cpt, cpt-thoughts or rlp; did you mean 'cpt'?")]
     [InlineData("stages = [pretrain, pretrain]", "'stages' holds 'pretrain' 2 times; expected each at most once")]
