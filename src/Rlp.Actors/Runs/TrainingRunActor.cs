@@ -8,6 +8,7 @@ using Akka.Persistence;
 using Rlp.Actors.Hosting;
 using Rlp.Actors.Nodes;
 using Rlp.Actors.Workers;
+using Rlp.Models;
 using Rlp.Protocol;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
@@ -279,7 +280,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             var recipe = Recipe.FromJson(recipeJson);
             node.Tell(new AcquireLease { RunId = runId, Cores = options.Threads, MemoryBytes = RunMemory.Of(recipe, options.Engines.ArenaLength(recipe)) }, Self);
         }
-        catch (Exception e) when (e is ArgumentException or JsonException)
+        catch (Exception e) when (e is ArgumentException or JsonException or ModelFormatException)
         {
             Refuse(FailureKind.Configuration, $"the recipe of run '{runId}' cannot be used: {e.Message}");
         }
