@@ -57,8 +57,10 @@ public sealed class ModelRecipeTests
     {
         using var folder = new RecipeText();
         using var model = new ModelFolder();
-        var relative = Path.GetRelativePath(folder.Folder, model.Folder);
-        var loaded = RecipeFile.Load(folder.Write(RecipeText.Least + $"model.path = \"{relative}\"\ntokenizer.kind = folder"), []);
+        var deep = Directory.CreateDirectory(Path.Combine(folder.Folder, "a", "b")).FullName; // deeper than where the text is loaded again
+        var relative = Path.GetRelativePath(deep, model.Folder).Replace('\\', '/');
+        var path = folder.Write(RecipeText.Least + $"model.path = \"{relative}\"\ntokenizer.kind = folder", Path.Combine("a", "b", "x.hocon"));
+        var loaded = RecipeFile.Load(path, []);
         Assert.Equal(model.Folder, loaded.Recipe.Model.Path);
         Assert.Equal(loaded.Recipe.Digest, RecipeText.Load(loaded.CanonicalText).Recipe.Digest);
     }
