@@ -33,14 +33,14 @@ internal static class RunResults
             display.Result(report,
             [
                 "accuracy: avg@k at the recipe's temperature on held-out problems, ± standard error over problems.",
-                "gain: log p(next token | prefix, own thought) - log p(next token | prefix) of BASE, the same yardstick for every row.",
+                $"gain: log p(next token | prefix, own thought) - log p(next token | prefix) of {report.Stages[0].Title}, the same yardstick for every row.",
                 $"report: {Path.Combine(relative, PageFile)}   plots: {Path.Combine(relative, "*.png")}   metrics: {Path.Combine(relative, RunMetrics.FileName)}",
             ]);
     }
 
     /// <summary>
-    /// One row per compared stage. Its information gain is measured against what BASE predicts without a thought, so that no stage gains by
-    /// getting worse at predicting without one.
+    /// One row per compared stage. Its information gain is measured against what the first, BASE where there is one, predicts without a
+    /// thought, so that no stage gains by getting worse at predicting without one.
     /// </summary>
     private static RunReport? Compare(string runId, IReadOnlyList<IRunEvent> events)
     {
