@@ -180,16 +180,31 @@ public sealed class SupervisionTests : IDisposable
     }
 
     [Fact]
-    public async Task A_run_under_way_is_locked_against_other_processes()
+    public async Task A_run_under_way_on_one_node_is_refused_by_another_with_the_same_folder_which_then_sees_it_complete()
     {
         var gate = new CallGate("pretrain learn", 1);
         await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Path, new FakeEngines { OnCall = gate.Pass }));
         var started = await node.Runs.StartAsync("r", Recipes.Full());
         await gate.Reached;
-        var path = Path.Combine(node.Options.RunFolder("r"), "lock");
-        Assert.Throws<IOException>(() => new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None).Dispose());
+        await using var other = await TestNode.StartAsync(TestNode.OptionsFor(folder.Path, new FakeEngines()));
+        var refusal = await Assert.ThrowsAsync<RunRefusedException>(() => other.Runs.StartAsync("r", Recipes.Full()));
+        Assert.Contains(Path.Combine(node.Options.RunFolder("r"), "lock"), refusal.Message);
+
         gate.Open();
-        await node.EndAsync("r", started);
+        Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>((await node.EndAsync("r", started))[^1]).Status);
+        await TestNode.EventuallyAsync(
+            async () =>
+            {
+                try
+                {
+                    return (await other.Runs.StartAsync("r", Recipes.Full())).Accepted.AlreadyComplete;
+                }
+                catch (RunRefusedException)
+                {
+                    return false; // the first node's entity is still going
+                }
+            },
+            "the other node finds the run complete");
     }
 
     [Fact]
