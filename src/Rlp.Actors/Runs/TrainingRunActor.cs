@@ -243,7 +243,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             reply.Tell(Refusal(
                 FailureKind.Configuration,
                 $"run '{runId}' was created with the recipe {state.RecipeSha256} and seed {state.Seed}, not with {command.RecipeSha256} and seed {command.Seed}. "
-                    + "Choose another run id for the changed recipe, or start this one with the recipe it was created with"));
+                    + "Choose another run id (--run-id) for the changed recipe, or start this one with the recipe it was created with"));
             return;
         }
         Prepare(command, command.RecipeJson, reply);
