@@ -277,7 +277,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         try
         {
             var recipe = Recipe.FromJson(recipeJson);
-            node.Tell(new AcquireLease { RunId = runId, Cores = options.Threads, MemoryBytes = RunMemory.Of(recipe, options.Engines.ArenaLength(recipe)) }, Self);
+            var memory = RunMemory.Of(recipe, options.Engines.ArenaLength(recipe));
+            node.Tell(new AcquireLease { RunId = runId, Cores = options.Threads, MemoryBytes = memory }, Self);
         }
         catch (Exception e) when (e is ArgumentException or JsonException)
         {
@@ -897,7 +898,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Leave();
     }
 
-    /// <summary>Ends this incarnation. What was sent to it meanwhile, and what is sent from now on, goes to the next one; nothing is lost between.</summary>
+    /// <summary>Ends this incarnation. What was sent to it meanwhile, and what is sent from now on, goes to the next one.</summary>
     private void Leave()
     {
         leaving = true;
