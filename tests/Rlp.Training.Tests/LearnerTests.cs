@@ -9,7 +9,12 @@ public sealed class LearnerTests
 {
     private static StageSettings Stage(int microBatchTokens = 16_384, double beta = 0, double learningRate = 1e-3) => new()
     {
-        Id = "rlp", Kind = StageKind.Rlp, Steps = 10, BatchSize = 3, Data = [], MicroBatchTokens = microBatchTokens,
+        Id = "rlp",
+        Kind = StageKind.Rlp,
+        Steps = 10,
+        BatchSize = 3,
+        Data = [],
+        MicroBatchTokens = microBatchTokens,
         Optimizer = new OptimizerSettings { LearningRate = learningRate, MaxGradNorm = 0 },
         Rlp = new RlpSettings { GroupSize = 4, Temperature = 0.7, MaxThoughtTokens = 6, Beta = beta },
     };

@@ -11,7 +11,13 @@ internal sealed class TinyPolicy : IDisposable
     {
         Config = new DecoderConfig
         {
-            VocabularySize = Tokenizer.VocabularySize, HiddenSize = 16, IntermediateSize = 24, Layers = 2, AttentionHeads = 4, KeyValueHeads = 2, HeadDim = 4,
+            VocabularySize = Tokenizer.VocabularySize,
+            HiddenSize = 16,
+            IntermediateSize = 24,
+            Layers = 2,
+            AttentionHeads = 4,
+            KeyValueHeads = 2,
+            HeadDim = 4,
         };
         Parameters = new ParameterArena(Qwen3Decoder.Layout(Config), trainable);
         Parameters.Initialize(seed, range);

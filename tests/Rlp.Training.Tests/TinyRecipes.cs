@@ -41,7 +41,10 @@ internal static class TinyRecipes
         ],
         Compare = new CompareSettings
         {
-            Corpus = "plain", Problems = 40, Samples = 8, MaxThoughtTokens = 6,
+            Corpus = "plain",
+            Problems = 40,
+            Samples = 8,
+            MaxThoughtTokens = 6,
             Positions = new PositionSettings { Strategy = PositionStrategyKind.Marker, Marker = "=" },
         },
     };
