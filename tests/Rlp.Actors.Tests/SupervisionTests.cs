@@ -101,7 +101,8 @@ public sealed class SupervisionTests : IDisposable
         Assert.Contains(message, ended.Message);
         Assert.Contains("broken", ended.Message);
         Assert.Equal(ended.Message, Assert.IsType<RunFailed>(node.Journal.Events("r")[^1]).Message);
-        Assert.Equal(4, engines.Calls.Count(c => c == $"{call} {step}"));
+        // A prefetch that failed comes on top where there was time for one.
+        Assert.InRange(engines.Calls.Count(c => c == $"{call} {step}"), 4, call == "cpt data" ? 5 : 4);
 
         broken = false;
         Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>((await node.RunAsync("r", recipe))[^1]).Status);
