@@ -90,11 +90,15 @@ public sealed class BareLoopParityTests : IDisposable
     }
 
     private static string Line(StepApplied a) => string.Create(
-        CultureInfo.InvariantCulture, $"{a.Stage} {a.Step} {a.Loss:R} {a.GradNorm:R} {a.RewardMean?.ToString("R", CultureInfo.InvariantCulture) ?? "-"} {a.ParametersSha256} {a.ThoughtsSha256 ?? "-"}");
+        CultureInfo.InvariantCulture,
+        $"{a.Stage} {a.Step} {a.Loss:R} {a.GradNorm:R} ") + (a.RewardMean?.ToString("R", CultureInfo.InvariantCulture) ?? "-")
+        + $" {a.ParametersSha256} {a.ThoughtsSha256 ?? "-"}";
 
     private static string Line(string name, long step, EvaluationResult r) => string.Create(
-        CultureInfo.InvariantCulture, $"{name} {step} {r.ThinkAccuracy:R} {r.NothinkAccuracy:R} {r.PredictedEvidence:R} {r.NothinkEvidence:R} {r.ThoughtLength:R}");
+        CultureInfo.InvariantCulture,
+        $"{name} {step} {r.ThinkAccuracy:R} {r.NothinkAccuracy:R} {r.PredictedEvidence:R} {r.NothinkEvidence:R} {r.ThoughtLength:R}");
 
     private static string Line(string name, long step, WireEvaluation r) => string.Create(
-        CultureInfo.InvariantCulture, $"{name} {step} {r.ThinkAccuracy:R} {r.NothinkAccuracy:R} {r.PredictedEvidence:R} {r.NothinkEvidence:R} {r.ThoughtLength:R}");
+        CultureInfo.InvariantCulture,
+        $"{name} {step} {r.ThinkAccuracy:R} {r.NothinkAccuracy:R} {r.PredictedEvidence:R} {r.NothinkEvidence:R} {r.ThoughtLength:R}");
 }

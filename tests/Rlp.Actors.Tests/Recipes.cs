@@ -42,7 +42,16 @@ internal static class Recipes
         {
             Name = "tiny",
             Seed = seed,
-            Model = new ModelSettings { HiddenSize = 16, IntermediateSize = 24, Layers = 2, AttentionHeads = 2, KeyValueHeads = 1, HeadDim = 8, InitializerRange = 0.2 },
+            Model = new ModelSettings
+            {
+                HiddenSize = 16,
+                IntermediateSize = 24,
+                Layers = 2,
+                AttentionHeads = 2,
+                KeyValueHeads = 1,
+                HeadDim = 8,
+                InitializerRange = 0.2,
+            },
             Tokenizer = new TokenizerSettings { Kind = TokenizerKind.Characters, Characters = "0123456789+-=\n" },
             Markers = new ThoughtMarkers(),
             Corpora =

@@ -271,7 +271,14 @@ public sealed class RecoveryTests : IDisposable
     {
         var recipe = Recipes.Full(checkpointEvery: 4);
         var cut = true;
-        var engines = new FakeEngines { OnCall = (what, at) => { if (cut && what == "rlp seal" && at == 4) throw new IOException("no space left on device"); } };
+        var engines = new FakeEngines
+        {
+            OnCall = (what, at) =>
+            {
+                if (cut && what == "rlp seal" && at == 4)
+                    throw new IOException("no space left on device");
+            },
+        };
         await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Path, engines) with { Retries = 0 });
         Assert.Equal(RunStatus.Failed, Assert.IsType<RunEnded>((await node.RunAsync("r", recipe))[^1]).Status);
         var unfinished = Path.Combine(node.Options.RunFolder("r"), "checkpoints", "rlp", "step-00000004.tmp");

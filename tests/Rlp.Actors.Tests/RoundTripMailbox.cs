@@ -29,7 +29,8 @@ public sealed class RoundTripMailbox(Settings settings, Config config) : Mailbox
 
     private sealed class RoundTripQueue(ConcurrentDictionary<(string Receiver, Type Message), int> seen) : UnboundedDequeMessageQueue, IMessageQueue
     {
-        void IMessageQueue.Enqueue(IActorRef receiver, Envelope envelope) => Enqueue(receiver, envelope.Message is IRlpMessage message ? Copy(receiver, message, envelope.Sender) : envelope);
+        void IMessageQueue.Enqueue(IActorRef receiver, Envelope envelope) =>
+            Enqueue(receiver, envelope.Message is IRlpMessage message ? Copy(receiver, message, envelope.Sender) : envelope);
 
         private Envelope Copy(IActorRef receiver, IRlpMessage message, IActorRef sender)
         {

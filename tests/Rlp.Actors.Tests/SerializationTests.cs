@@ -64,14 +64,16 @@ public sealed class SerializationTests : IAsyncLifetime
         var seen = RoundTripMailbox.SeenBy(node.System);
         foreach (var (role, type) in ((string, Type)[])
             [
-                ("data", typeof(LoadData)), ("learner", typeof(ApplyNtpStep)), ("learner", typeof(ApplyRlpStep)), ("learner", typeof(SealCheckpoint)), ("ema", typeof(UpdateTeacher)),
+                ("data", typeof(LoadData)), ("ema", typeof(UpdateTeacher)),
+                ("learner", typeof(ApplyNtpStep)), ("learner", typeof(ApplyRlpStep)), ("learner", typeof(SealCheckpoint)),
                 ("rollout", typeof(SampleThoughts)), ("rollout", typeof(EvaluatePolicy)), ("reward", typeof(ScorePositions)),
             ])
         {
             Assert.Contains(($"/user/node/{role}", type), seen);
             Assert.Contains(seen, s => s.Receiver.StartsWith($"/user/node/{role}/") && s.Message == type); // the engine
         }
-        foreach (var type in (Type[])[typeof(DataLoaded), typeof(StepLearned), typeof(LaneCompleted), typeof(CheckpointSealed), typeof(PolicyEvaluated), typeof(LeaseGranted)])
+        foreach (var type in (Type[])
+            [typeof(DataLoaded), typeof(StepLearned), typeof(LaneCompleted), typeof(CheckpointSealed), typeof(PolicyEvaluated), typeof(LeaseGranted)])
             Assert.Contains(seen, s => s.Receiver.StartsWith("/system/sharding/run/") && s.Receiver.EndsWith("/r") && s.Message == type);
         foreach (var type in (Type[])[typeof(ExecuteLane), typeof(ThoughtsSampled), typeof(PositionsScored)])
             Assert.Contains(seen, s => s.Receiver.StartsWith("/system/sharding/lane/") && s.Message == type);

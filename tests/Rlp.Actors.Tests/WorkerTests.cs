@@ -195,7 +195,7 @@ public sealed class WorkerTests : IAsyncLifetime
             Assert.Equal(id, Assert.IsAssignableFrom<IEngineReply>(await inbox.ReceiveAsync(TimeSpan.FromSeconds(30))).RequestId);
         }
 
-        var pauses = calls.Zip(calls.Skip(1), (one, next) => (next.Request, Pause: (next.At - one.At).TotalMilliseconds)).ToDictionary(p => p.Request, p => p.Pause);
+        var pauses = calls.Zip(calls.Skip(1)).ToDictionary(pair => pair.Item2.Request, pair => (pair.Item2.At - pair.Item1.At).TotalMilliseconds);
         // The scheduler's tick is 10 ms; only lower bounds, because a loaded machine may take longer.
         Assert.True(pauses[12] >= 50, $"{pauses[12]} ms after the first failure");
         Assert.True(pauses[13] >= 110, $"{pauses[13]} ms after the second failure");

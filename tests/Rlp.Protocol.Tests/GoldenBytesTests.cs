@@ -18,7 +18,8 @@ public sealed class GoldenBytesTests
         Assert.True(
             Golden[manifest].LastOrDefault() is { } newest && newest.AsSpan().SequenceEqual(written),
             $"{manifest} is written differently than golden.txt says. If you only added members or a message, append this line and keep the older ones; "
-                + $"if a member was renamed, renumbered, retyped or removed, take that back or give the message a new manifest:\n{manifest} {Convert.ToHexStringLower(written)}");
+                + "if a member was renamed, renumbered, retyped or removed, take that back or give the message a new manifest:\n"
+                + $"{manifest} {Convert.ToHexStringLower(written)}");
     }
 
     [Fact]
@@ -29,7 +30,9 @@ public sealed class GoldenBytesTests
             {
                 var read = MessageRegistry.Deserialize(line.Key, bytes);
                 AssertSampleOrAbsent(read, line.Key);
-                Assert.True(bytes.AsSpan().SequenceEqual(MessageRegistry.Serialize(read)), $"{line.Key}: something in the golden bytes was not understood: {Convert.ToHexStringLower(bytes)}");
+                Assert.True(
+                    bytes.AsSpan().SequenceEqual(MessageRegistry.Serialize(read)),
+                    $"{line.Key}: something in the golden bytes was not understood: {Convert.ToHexStringLower(bytes)}");
             }
     }
 

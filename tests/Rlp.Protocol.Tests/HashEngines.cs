@@ -24,7 +24,9 @@ internal static class HashEngines
         From = from,
         To = new WireCursor { Document = from.Document + BatchSize },
         Documents = stage.Rlp ? [] : [new WireDocument { Tokens = [(int)from.Document, 1] }],
-        Positions = stage.Rlp ? [.. Enumerable.Range(0, BatchSize).Select(g => new WirePosition { Group = g, Prefix = [(int)from.Document + g], NextToken = g })] : [],
+        Positions = stage.Rlp
+            ? [.. Enumerable.Range(0, BatchSize).Select(g => new WirePosition { Group = g, Prefix = [(int)from.Document + g], NextToken = g })]
+            : [],
     };
 
     public static WireGroup Group(string policy, string teacher, long step, WirePosition position)
@@ -41,7 +43,8 @@ internal static class HashEngines
 
     /// <summary>The policy after a step on these groups or documents.</summary>
     public static string Learn(string policy, long step, IEnumerable<WireGroup> groups, IEnumerable<WireDocument> documents) => Hash(
-        $"{policy} {step} {string.Join("|", groups.Select(g => $"{g.Position.Group} {g.ThoughtsSha256} {g.TeacherEvidence.ToString("R", CultureInfo.InvariantCulture)}"))} "
+        $"{policy} {step} "
+            + string.Join("|", groups.Select(g => string.Create(CultureInfo.InvariantCulture, $"{g.Position.Group} {g.ThoughtsSha256} {g.TeacherEvidence:R}")))
             + string.Join("|", documents.Select(d => string.Join(",", d.Tokens))));
 
     public static string Update(string teacher, string policy) => Hash($"{teacher} {policy}");

@@ -247,7 +247,8 @@ public sealed class RunDecisionsTests
         if (what == "reward_mean")
         {
             var lane = execution.Lanes[0];
-            execution = execution with { Lanes = execution.Lanes.SetItem(0, lane with { Groups = [.. lane.Groups.Select(g => g with { TeacherEvidence = g.TeacherEvidence - 1 })] }) };
+            lane = lane with { Groups = [.. lane.Groups.Select(g => g with { TeacherEvidence = g.TeacherEvidence - 1 })] };
+            execution = execution with { Lanes = execution.Lanes.SetItem(0, lane) };
         }
         var finished = RunDecisions.Finish(state, execution, thoughts, seconds: 1);
         Assert.Equal(what, Assert.IsType<ReplayDiverged>(finished.Events[0]).What);

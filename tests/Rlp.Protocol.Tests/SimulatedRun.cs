@@ -68,7 +68,14 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
                 policy = HashEngines.Learn(policy, step, groups, data.Documents);
                 if (stage.Rlp)
                     teacher = HashEngines.Update(teacher, policy);
-                lines.Add(Line(stage.Id, step, step, HashEngines.Number(policy), stage.Rlp ? groups.SelectMany(RunDecisions.Rewards).Average() : null, policy, stage.Rlp ? HashEngines.Thoughts(groups) : null));
+                lines.Add(Line(
+                    stage.Id,
+                    step,
+                    step,
+                    HashEngines.Number(policy),
+                    stage.Rlp ? groups.SelectMany(RunDecisions.Rewards).Average() : null,
+                    policy,
+                    stage.Rlp ? HashEngines.Thoughts(groups) : null));
                 if (stage.EvaluateEvery > 0 && step % stage.EvaluateEvery == 0)
                     lines.Add(Line(stage.Id, step, policy));
                 cursor = data.To;
@@ -244,7 +251,11 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
             Step = execute.Step.Step,
             Lane = lane.Lane,
             PolicyVersion = execute.Step.PolicyVersion,
-            Groups = [.. (choose(2) == 1 ? lane.Groups.Reverse() : lane.Groups).Select(g => HashEngines.Group(policy, teacher, execute.Step.Step, positions[g]))],
+            Groups =
+            [
+                .. (choose(2) == 1 ? lane.Groups.Reverse() : lane.Groups)
+                    .Select(g => HashEngines.Group(policy, teacher, execute.Step.Step, positions[g])),
+            ],
         })).ToList();
         sent.AddRange(crossing);
         while (crossing.Count > 0 && state.Status == RunStatus.Running)
@@ -284,7 +295,8 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
             : lanesIn.Contains(result.Lane) ? LaneOutcome.Duplicate
             : journaled is null ? LaneOutcome.Accepted
             : Journal.OfType<StepApplied>().Any(a => a.Stage == result.Stage && a.Step == result.Step)
-                || journaled.Groups.Select(g => g.ThoughtsSha256).Order().SequenceEqual(result.Groups.Select(g => g.ThoughtsSha256).Order()) ? LaneOutcome.Reproduced
+                || journaled.Groups.Select(g => g.ThoughtsSha256).ToHashSet().SetEquals(result.Groups.Select(g => g.ThoughtsSha256))
+            ? LaneOutcome.Reproduced
             : LaneOutcome.Diverged;
 
         var decision = RunDecisions.Accept(state, execution, result);

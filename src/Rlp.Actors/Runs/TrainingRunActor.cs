@@ -244,7 +244,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             reply.Tell(Refusal(
                 FailureKind.Configuration,
                 $"run '{runId}' was created with the recipe {state.RecipeSha256} and seed {state.Seed}, not with {command.RecipeSha256} and seed {command.Seed}. "
-                    + "Choose another run id for the changed recipe, or start this one with the recipe it was created with"));
+                    + "Choose another run id (--run-id) for the changed recipe, or start this one with the recipe it was created with"));
             return;
         }
         Prepare(command, command.RecipeJson, reply);
@@ -278,7 +278,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         try
         {
             var recipe = Recipe.FromJson(recipeJson);
-            node.Tell(new AcquireLease { RunId = runId, Cores = options.Threads, MemoryBytes = RunMemory.Of(recipe, options.Engines.ArenaLength(recipe)) }, Self);
+            var memory = RunMemory.Of(recipe, options.Engines.ArenaLength(recipe));
+            node.Tell(new AcquireLease { RunId = runId, Cores = options.Threads, MemoryBytes = memory }, Self);
         }
         catch (Exception e) when (e is ArgumentException or JsonException or ModelFormatException)
         {
@@ -898,7 +899,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Leave();
     }
 
-    /// <summary>Ends this incarnation. What was sent to it meanwhile, and what is sent from now on, goes to the next one; nothing is lost between.</summary>
+    /// <summary>Ends this incarnation. What was sent to it meanwhile, and what is sent from now on, goes to the next one.</summary>
     private void Leave()
     {
         leaving = true;

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Rlp.Actors.Journals;
 using Rlp.Protocol.Events;
+using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Runs;
 using Rlp.Training.Recipes;
 
@@ -50,6 +51,8 @@ internal static class RunsCommand
             var (events, state) = Find(arguments.GetValue(runs), arguments.GetValue(run)!);
             var steps = events.OfType<StepApplied>().ToLookup(e => e.Stage);
             var compared = events.OfType<StageEvaluated>().Where(e => e.Compared).DistinctBy(e => e.Stage).ToList();
+            var runFolder = Path.Combine(Path.GetDirectoryName(NodeSettingsMapping.JournalOf(arguments.GetValue(runs)))!, state.RunId);
+            bool Kept(WireCheckpoint checkpoint) => Directory.Exists(Path.Combine(runFolder, checkpoint.Path)); // the journal's paths begin at the run's folder
             if (arguments.GetValue(json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(new
@@ -72,7 +75,7 @@ internal static class RunsCommand
                         Loss = steps[s.Id].LastOrDefault()?.Loss,
                         RewardMean = steps[s.Id].LastOrDefault()?.RewardMean,
                     }),
-                    Checkpoints = state.Checkpoints.Select(c => new { c.Stage, c.Step, c.Path, c.Sha256, Kept = Directory.Exists(c.Path) }),
+                    Checkpoints = state.Checkpoints.Select(c => new { c.Stage, c.Step, c.Path, c.Sha256, Kept = Kept(c) }),
                     Compared = compared.ToDictionary(e => e.Stage, e => new { e.Result.ThinkAccuracy, e.Result.NothinkAccuracy, e.Result.ThoughtLength }),
                 }, new JsonSerializerOptions(Json) { WriteIndented = true }));
                 return Task.FromResult(ExitCodes.Done);
@@ -91,7 +94,7 @@ internal static class RunsCommand
                 Number(steps[s.Id].LastOrDefault()?.RewardMean, "F3"),
                 steps[s.Id].Sum(e => e.InputTokens).ToString(CultureInfo.InvariantCulture),
                 Number(steps[s.Id].Sum(e => e.Seconds), "F1"),
-                state.Checkpoints.FindLast(c => c.Stage == s.Id && Directory.Exists(c.Path)) is { } c ? $"step {c.Step}" : "-",
+                state.Checkpoints.FindLast(c => c.Stage == s.Id && Kept(c)) is { } c ? $"step {c.Step}" : "-",
             }));
             if (compared.Count > 0)
             {

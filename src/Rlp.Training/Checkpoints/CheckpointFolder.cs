@@ -36,7 +36,9 @@ public static class CheckpointFolder
     public static IReadOnlyList<string> FindUnfinished(string runFolder)
     {
         var checkpoints = Path.Combine(runFolder, "checkpoints");
-        return Directory.Exists(checkpoints) ? [.. Directory.GetDirectories(checkpoints).SelectMany(stage => Directory.GetDirectories(stage, $"*{Unfinished}"))] : [];
+        return Directory.Exists(checkpoints)
+            ? [.. Directory.GetDirectories(checkpoints).SelectMany(stage => Directory.GetDirectories(stage, $"*{Unfinished}"))]
+            : [];
     }
 
     /// <summary>Completes the manifest with the files' digests, flushes, and renames the folder to its final name.</summary>
