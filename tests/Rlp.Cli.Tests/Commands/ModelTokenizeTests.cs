@@ -20,8 +20,8 @@ public sealed class ModelTokenizeTests
         Assert.EndsWith("\"decoded\": \"Z\u00fcrich \U0001F600 \u4e2d <think>\"}", lines[0]);
         string[] expected = ["Z\u00fcrich \U0001F600 \u4e2d <think>", "\"\\/\n\u0001\u2028", "", "a\uFFFDb\uFFFD\U0001F600\n"];
         Assert.Equal(expected, lines.Select(l => JsonDocument.Parse(l).RootElement.GetProperty("decoded").GetString()!));
-        // The bytes' ids begin behind <unk>, <s> and </s>; the space before a text is SentencePiece's.
-        var bytes = System.Text.Encoding.UTF8.GetBytes(" " + expected[0]).Select(b => b + 3);
+        // The bytes' ids begin behind <unk>, <s> and </s>; the space has a piece behind them, and the one before a text is SentencePiece's.
+        var bytes = System.Text.Encoding.UTF8.GetBytes(" " + expected[0]).Select(b => b == ' ' ? 259 : b + 3);
         Assert.Equal(bytes, JsonDocument.Parse(lines[0]).RootElement.GetProperty("ids").EnumerateArray().Select(i => i.GetInt32()));
         Assert.Equal("{\"ids\": [], \"decoded\": \"\"}", lines[2]);
     }
@@ -52,11 +52,11 @@ public sealed class ModelTokenizeTests
         Assert.Contains("line 1: it is not UTF-8", error);
     }
 
-    /// <summary>A vocabulary of the 256 bytes, without spare tokens and without thought markers.</summary>
+    /// <summary>A vocabulary of the 256 bytes and the space, without spare tokens and without thought markers.</summary>
     private static TemporaryFolder Bytes()
     {
         var folder = new TemporaryFolder();
-        string[] pieces = ["<unk>", "<s>", "</s>", .. Enumerable.Range(0, 256).Select(b => string.Create(CultureInfo.InvariantCulture, $"<0x{b:X2}>"))];
+        string[] pieces = ["<unk>", "<s>", "</s>", .. Enumerable.Range(0, 256).Select(b => string.Create(CultureInfo.InvariantCulture, $"<0x{b:X2}>")), "\u2581"];
         File.WriteAllLines(folder["tokenizer.vocab"], pieces.Select(p => $"{p}\t0"));
         return folder;
     }
