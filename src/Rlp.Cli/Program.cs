@@ -24,7 +24,7 @@ public static class Program
         if (parsed.Errors.Count > 0)
         {
             foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync($"rlp: {error.Message}");
-            await Console.Error.WriteLineAsync($"Try '{string.Join(' ', Path(parsed.CommandResult))} --help'.");
+            await Console.Error.WriteLineAsync($"Try '{string.Join(' ', NamesOf(parsed.CommandResult))} --help'.");
             return ExitCodes.BadConfiguration;
         }
         // Signals are this program's own business: a run stops at a checkpoint, however long that takes.
@@ -32,6 +32,6 @@ public static class Program
     }
 
     /// <summary>rlp, model, inspect.</summary>
-    private static IEnumerable<string> Path(CommandResult command) =>
-        command.Parent is CommandResult parent ? [.. Path(parent), command.Command.Name] : ["rlp"];
+    private static IEnumerable<string> NamesOf(CommandResult command) =>
+        command.Parent is CommandResult parent ? [.. NamesOf(parent), command.Command.Name] : ["rlp"];
 }
