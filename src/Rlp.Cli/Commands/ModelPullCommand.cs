@@ -8,10 +8,12 @@ namespace Rlp.Cli.Commands;
 /// <summary>rlp model pull: fetches a model from a hub.</summary>
 internal static class ModelPullCommand
 {
+    private const string DefaultRevision = "main";
+
     public static Command Create()
     {
         var repository = new Argument<string>("REPO") { Description = "owner/name" };
-        var revision = new Option<string>("--revision") { Description = "A branch, a tag or a commit.", DefaultValueFactory = _ => "main" };
+        var revision = new Option<string>("--revision") { Description = "A branch, a tag or a commit.", DefaultValueFactory = _ => DefaultRevision };
         var endpoint = new Option<string?>("--endpoint")
         {
             Description = $"Address of a hub or of a mirror. Default: HF_ENDPOINT of the environment, then {HubSettings.DefaultEndpoint}.",
@@ -24,13 +26,13 @@ internal static class ModelPullCommand
             + "Examples:\n"
             + "  rlp model pull Qwen/Qwen3-1.7B --out models/Qwen3-1.7B\n"
             + "  HF_TOKEN=... rlp model pull meta-llama/Llama-3.2-1B --revision main") { repository, revision, endpoint, token, target };
-        // What the hub's classes refuse before they ask anyone is the command line's fault.
+        // What the hub's classes refuse before they ask anyone is the command line's fault. A validator sees no default values.
         command.Validators.Add(result =>
         {
             try
             {
                 if (result.GetValue(repository) is not { } name) return;
-                new HubRepository(name, result.GetValue(revision)!, HubSettings.FromEnvironment(null, result.GetValue(endpoint))).Dispose();
+                new HubRepository(name, result.GetValue(revision) ?? DefaultRevision, HubSettings.FromEnvironment(null, result.GetValue(endpoint))).Dispose();
             }
             catch (HubException e)
             {

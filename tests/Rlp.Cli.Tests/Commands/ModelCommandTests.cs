@@ -152,7 +152,7 @@ public sealed class ModelCommandTests
         Assert.Contains("PROBLEM", output);
         (code, _, var error) = await RlpCommand.Run("model", "logprobs", "--model", model.Model, "--ids", model.Ids, "--out", model["out"]);
         Assert.Equal(ExitCodes.BadData, code);
-        Assert.Contains("model.safetensors", error);
+        Assert.Contains($"{model.Model}: 'model.norm.weight'", error); // the last tensor of the file
         (code, _, error) = await RlpCommand.Run("model", "inspect", model["nowhere"]);
         Assert.Equal(ExitCodes.BadData, code);
         Assert.Contains(model["nowhere"], error);
@@ -183,6 +183,7 @@ public sealed class ModelCommandTests
     [InlineData("rlp model inspect", "--batch", "model", "inspect", "m", "--batch", "0")]
     [InlineData("rlp model init", "--seed", "model", "init", "--config", "c", "--out", "o")]
     [InlineData("rlp model pull", "../etc", "model", "pull", "../etc")]
+    [InlineData("rlp model pull", "--revision", "model", "pull", "a/b", "--revision")]
     [InlineData("rlp model pull", "ftp", "model", "pull", "a/b", "--endpoint", "ftp://x")]
     public async Task A_bad_command_line_is_told_with_the_place_to_look(string command, string culprit, params string[] arguments)
     {
