@@ -14,17 +14,44 @@ internal sealed class TinyModel : IDisposable
     {
         ["qwen3"] = new Qwen3Config
         {
-            VocabularySize = Vocabulary, HiddenSize = 20, IntermediateSize = 28, Layers = 3, AttentionHeads = 4, KeyValueHeads = 2, HeadDim = 6, InitializerRange = 0.2,
+            VocabularySize = Vocabulary,
+            HiddenSize = 20,
+            IntermediateSize = 28,
+            Layers = 3,
+            AttentionHeads = 4,
+            KeyValueHeads = 2,
+            HeadDim = 6,
+            InitializerRange = 0.2,
         },
         ["llama"] = new LlamaConfig
         {
-            VocabularySize = Vocabulary, HiddenSize = 20, IntermediateSize = 28, Layers = 2, AttentionHeads = 3, KeyValueHeads = 1, HeadDim = 8,
-            TieWordEmbeddings = false, InitializerRange = 0.2,
+            VocabularySize = Vocabulary,
+            HiddenSize = 20,
+            IntermediateSize = 28,
+            Layers = 2,
+            AttentionHeads = 3,
+            KeyValueHeads = 1,
+            HeadDim = 8,
+            TieWordEmbeddings = false,
+            InitializerRange = 0.2,
         },
         ["nemotron"] = new NemotronHConfig
         {
-            VocabularySize = Vocabulary, HiddenSize = 20, IntermediateSize = 28, Layers = 4, Pattern = "MM*-", AttentionHeads = 4, KeyValueHeads = 2, HeadDim = 6,
-            MambaHeads = 4, MambaHeadDim = 6, MambaGroups = 2, StateSize = 5, ChunkSize = 8, TieWordEmbeddings = false, InitializerRange = 0.2,
+            VocabularySize = Vocabulary,
+            HiddenSize = 20,
+            IntermediateSize = 28,
+            Layers = 4,
+            Pattern = "MM*-",
+            AttentionHeads = 4,
+            KeyValueHeads = 2,
+            HeadDim = 6,
+            MambaHeads = 4,
+            MambaHeadDim = 6,
+            MambaGroups = 2,
+            StateSize = 5,
+            ChunkSize = 8,
+            TieWordEmbeddings = false,
+            InitializerRange = 0.2,
         },
     };
 
