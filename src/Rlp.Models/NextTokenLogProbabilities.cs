@@ -10,12 +10,13 @@ public static class NextTokenLogProbabilities
     /// <summary>One teacher-forced pass; then the logits of as many positions at once as fit.</summary>
     /// <param name="ids">[T], not empty, inside the vocabulary.</param>
     /// <param name="progress">Positions written so far.</param>
-    public static void Full(IDecoder decoder, long[] ids, Stream output, Action<int>? progress = null)
+    /// <param name="logitsAtOnce">Elements; at least one position is taken.</param>
+    public static void Full(IDecoder decoder, long[] ids, Stream output, Action<int>? progress = null, int logitsAtOnce = LogitsAtOnce)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var hidden = decoder.Hidden(Row(decoder, ids)); // [1, T, hidden]
-        var rows = Math.Max(1, LogitsAtOnce / decoder.Config.VocabularySize);
+        var rows = Math.Max(1, logitsAtOnce / decoder.Config.VocabularySize);
         for (var begin = 0; begin < ids.Length; begin += rows)
         {
             var count = Math.Min(rows, ids.Length - begin);

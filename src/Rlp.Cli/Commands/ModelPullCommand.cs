@@ -26,18 +26,20 @@ internal static class ModelPullCommand
             + "Examples:\n"
             + "  rlp model pull Qwen/Qwen3-1.7B --out models/Qwen3-1.7B\n"
             + "  HF_TOKEN=... rlp model pull meta-llama/Llama-3.2-1B --revision main") { repository, revision, endpoint, token, target };
-        // What the hub's classes refuse before they ask anyone is the command line's fault. A validator sees no default values.
+        // What the hub's classes refuse before they ask anyone is the command line's fault.
         command.Validators.Add(result =>
         {
             try
             {
-                if (result.GetValue(repository) is not { } name) return;
-                new HubRepository(name, result.GetValue(revision) ?? DefaultRevision, HubSettings.FromEnvironment(null, result.GetValue(endpoint))).Dispose();
+                if (result.GetResult(repository)?.Tokens.SingleOrDefault()?.Value is not { } name) return;
+                new HubRepository(name, Text(revision) ?? DefaultRevision, HubSettings.FromEnvironment(null, Text(endpoint))).Dispose();
             }
             catch (HubException e)
             {
                 result.AddError(e.Message);
             }
+
+            string? Text(Option option) => result.GetResult(option)?.Tokens.SingleOrDefault()?.Value;
         });
         command.SetAction((arguments, cancellation) => FailureReport.Guard(async () =>
         {
