@@ -11,7 +11,7 @@ public static class ExitCodes
     /// <summary>The command line, the recipe or a setting is wrong; nothing was started.</summary>
     public const int BadConfiguration = 2;
 
-    /// <summary>A corpus, a checkpoint or a journal cannot be used.</summary>
+    /// <summary>A corpus, a model, a checkpoint or a journal cannot be used.</summary>
     public const int BadData = 3;
 
     /// <summary>The run failed; its journal and checkpoints are safe and the same command continues it.</summary>
@@ -28,7 +28,7 @@ public static class ExitCodes
           0    done
           1    unexpected error
           2    bad configuration: command line, recipe or setting
-          3    bad data: corpus, checkpoint or journal
+          3    bad data: corpus, model, checkpoint or journal
           4    the run failed; its state is safe, the same command continues it
           5    broken environment: native library, disk, database
           130  stopped by the user after a checkpoint; the same command resumes

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Rlp.Cli.Commands;
 
 namespace Rlp.Cli;
@@ -12,19 +13,25 @@ public static class Program
             + "  rlp train hocon/recipes/arithmetic.hocon\n"
             + "  rlp train hocon/recipes/arithmetic.hocon --run-id big --set rlp.group-size=16\n"
             + "  rlp runs show arithmetic-1\n"
+            + "  rlp model inspect models/Qwen3-1.7B\n"
             + "  rlp doctor\n\n"
             + ExitCodes.Explanation);
         root.Subcommands.Add(TrainCommand.Create());
         root.Subcommands.Add(RunsCommand.Create());
+        root.Subcommands.Add(ModelCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0)
         {
             foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync($"rlp: {error.Message}");
-            await Console.Error.WriteLineAsync($"Try 'rlp {string.Join(' ', parsed.CommandResult.Command is RootCommand ? [] : new[] { parsed.CommandResult.Command.Name })} --help'.");
+            await Console.Error.WriteLineAsync($"Try '{string.Join(' ', NamesOf(parsed.CommandResult))} --help'.");
             return ExitCodes.BadConfiguration;
         }
         // Signals are this program's own business: a run stops at a checkpoint, however long that takes.
         return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
     }
+
+    /// <summary>rlp, model, inspect.</summary>
+    private static IEnumerable<string> NamesOf(CommandResult command) =>
+        command.Parent is CommandResult parent ? [.. NamesOf(parent), command.Command.Name] : ["rlp"];
 }

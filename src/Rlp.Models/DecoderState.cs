@@ -45,6 +45,9 @@ public sealed class DecoderState : IDisposable
         };
     }
 
+    /// <summary>Of all tensors; <see cref="DecoderConfig.StateBytes"/> says it before there are any.</summary>
+    internal long Bytes => layers.Sum(l => l?.Tensors.Sum(t => t.numel() * t.element_size()) ?? 0);
+
     internal T Layer<T>(int layer) where T : LayerState => (T)layers[layer]!;
 
     /// <summary>Checks that the tokens [B, T] fit, before any layer has taken them.</summary>
@@ -73,6 +76,8 @@ public sealed class DecoderState : IDisposable
 /// <summary>One layer's part of a state.</summary>
 internal abstract class LayerState : IDisposable
 {
+    public abstract IReadOnlyList<Tensor> Tensors { get; }
+
     /// <param name="length">Tokens held.</param>
     public abstract LayerState Repeat(int times, int length, long capacity);
 

@@ -16,6 +16,8 @@ internal sealed class KeyValueState : LayerState
 
     private KeyValueState(Tensor keys, Tensor values) => (this.keys, this.values) = (keys, values);
 
+    public override IReadOnlyList<Tensor> Tensors => [keys, values];
+
     /// <summary>Stores [B, kvHeads, T, headDim] behind the <paramref name="length"/> that are there and returns all of them.</summary>
     public (Tensor Keys, Tensor Values) Append(int length, Tensor newKeys, Tensor newValues)
     {

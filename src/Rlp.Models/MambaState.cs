@@ -21,6 +21,8 @@ internal sealed class MambaState : LayerState
     /// <summary>[B, heads, headDim, state], at least float32.</summary>
     public Tensor Recurrent { get; }
 
+    public override IReadOnlyList<Tensor> Tensors => [Window, Recurrent];
+
     public override MambaState Repeat(int times, int length, long capacity) => new(
         Window.repeat_interleave(times, 0).DetachFromDisposeScope(), Recurrent.repeat_interleave(times, 0).DetachFromDisposeScope());
 

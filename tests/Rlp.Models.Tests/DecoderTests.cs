@@ -262,4 +262,14 @@ public sealed class DecoderTests
         decoder.Initialize(3);
         Assert.Equal(digest, parameters.Sha256());
     }
+
+    [Theory]
+    [MemberData(nameof(TinyModels.Names), MemberType = typeof(TinyModels))]
+    public void The_bytes_of_a_state_are_known_before_it_is_made(string name)
+    {
+        using var decoder = TinyModels.Random(name, trainable: false);
+        using var state = decoder.NewState(3, 17);
+        Assert.True(state.Bytes > 0);
+        Assert.Equal(state.Bytes, decoder.Config.StateBytes(3, 17, sizeof(float)));
+    }
 }

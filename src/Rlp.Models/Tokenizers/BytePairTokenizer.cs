@@ -19,7 +19,7 @@ internal sealed class BytePairTokenizer : ITokenizer
     private readonly byte[]?[] bytes; // null: no token has the id
 
     /// <exception cref="ModelFormatException">A special token or a thought marker that the vocabulary lacks.</exception>
-    public BytePairTokenizer(BytePairVocabulary vocabulary, SpecialTokenSettings settings, string beginMarker, string endMarker)
+    public BytePairTokenizer(BytePairVocabulary vocabulary, SpecialTokenSettings settings, string? beginMarker, string? endMarker)
     {
         this.vocabulary = vocabulary;
         var ids = new Dictionary<string, int>();
@@ -38,14 +38,14 @@ internal sealed class BytePairTokenizer : ITokenizer
         foreach (var token in added.Tokens) byId[token.Id] = ByteAlphabet.Read(token.Content, out _);
 
         var names = added.Tokens.Select(t => (t.Content, t.Id)).ToList();
-        var markers = ThoughtMarkerTokens.Resolve(
+        var markers = beginMarker is null || endMarker is null ? ThoughtMarkerTokens.None : ThoughtMarkerTokens.Resolve(
             beginMarker, endMarker, Find, names, vocabulary.Source,
             example: names.Count < 2 ? "two frequent words" : $"'{names[^2].Content}' and '{names[^1].Content}'");
         (BeginThought, EndThought) = (markers.Begin, markers.End);
         List<AddedToken> found = [.. added.Tokens];
         foreach (var (text, id) in new[] { (beginMarker, BeginThought), (endMarker, EndThought) })
         {
-            if (found.Exists(t => t.Content == text)) continue;
+            if (text is null || found.Exists(t => t.Content == text)) continue;
             found.Add(AddedToken.Marker(id, text));
             byId[id] = Encoding.UTF8.GetBytes(text);
         }

@@ -18,10 +18,10 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     private readonly byte[][] bytes;
     private readonly int[]? byteTokens;
     private readonly MergeTable merges;
-    private readonly AddedTokenFinder markers;
+    private readonly AddedTokenFinder? markers;
 
     /// <exception cref="ModelFormatException">A thought marker that is no piece, or only some of the 256 byte pieces.</exception>
-    public SentencePieceTokenizer(SentencePieces vocabulary, string beginMarker, string endMarker)
+    public SentencePieceTokenizer(SentencePieces vocabulary, string? beginMarker, string? endMarker)
     {
         this.vocabulary = vocabulary;
         var all = vocabulary.Pieces.Select((p, id) => (p.Text, id)).ToDictionary(p => p.Text, p => p.id);
@@ -37,15 +37,18 @@ internal sealed class SentencePieceTokenizer : ITokenizer
             if (id > End && byteTokens?.Contains(id) != true) pieces.Add(text, id);
         merges = MergesByScore();
 
-        var tokens = ThoughtMarkerTokens.Resolve(
-            beginMarker, endMarker, text =>
-                all.TryGetValue(text, out var id) ? id : null, all.Select(p => (p.Key, p.Value)), vocabulary.Source, "'<s>' and '</s>'");
-        (BeginThought, EndThought) = (tokens.Begin, tokens.End);
-        markers = new AddedTokenFinder(
-            [(beginMarker, AddedToken.Marker(BeginThought, beginMarker)), (endMarker, AddedToken.Marker(EndThought, endMarker))],
-            vocabulary.Source);
-        bytes[BeginThought] = Encoding.UTF8.GetBytes(beginMarker);
-        bytes[EndThought] = Encoding.UTF8.GetBytes(endMarker);
+        (BeginThought, EndThought) = ThoughtMarkerTokens.None;
+        if (beginMarker is not null && endMarker is not null)
+        {
+            (BeginThought, EndThought) = ThoughtMarkerTokens.Resolve(
+                beginMarker, endMarker, text =>
+                    all.TryGetValue(text, out var id) ? id : null, all.Select(p => (p.Key, p.Value)), vocabulary.Source, "'<s>' and '</s>'");
+            markers = new AddedTokenFinder(
+                [(beginMarker, AddedToken.Marker(BeginThought, beginMarker)), (endMarker, AddedToken.Marker(EndThought, endMarker))],
+                vocabulary.Source);
+            bytes[BeginThought] = Encoding.UTF8.GetBytes(beginMarker);
+            bytes[EndThought] = Encoding.UTF8.GetBytes(endMarker);
+        }
 
         var hash = new FingerprintHash().Add("sentence-piece").Add(vocabulary.Pieces.Count);
         foreach (var (text, score) in vocabulary.Pieces) hash.Add(text).Add(BitConverter.SingleToInt32Bits(score + 0f)); // -0 is 0
@@ -72,7 +75,7 @@ internal sealed class SentencePieceTokenizer : ITokenizer
     public int[] Encode(string text)
     {
         var tokens = new List<int>(text.Length + 1);
-        foreach (var part in markers.Find(text))
+        foreach (var part in markers?.Find(text) ?? (text.Length == 0 ? [] : [new AddedTokenFinder.Part(0, text.Length, null)]))
         {
             if (part.Token is { } token)
             {

@@ -10,6 +10,9 @@ namespace Rlp.Models.Tokenizers;
 /// </summary>
 internal sealed partial record ThoughtMarkerTokens(int Begin, int End)
 {
+    /// <summary>Of a vocabulary that is used as it is, for text alone.</summary>
+    public static readonly ThoughtMarkerTokens None = new(-1, -1);
+
     /// <param name="find">The token of a text, null where it is none.</param>
     /// <param name="names">All tokens by name.</param>
     /// <param name="example">A pair of marker texts that the vocabulary has, for the message.</param>

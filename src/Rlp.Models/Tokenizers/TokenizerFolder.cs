@@ -19,7 +19,16 @@ public sealed record TokenizerFolder(ITokenizer Tokenizer, string File)
     /// <exception cref="ModelFormatException">
     /// No tokenizer is there, or it is damaged or asks for something that is not implemented.
     /// </exception>
-    public static TokenizerFolder Open(string directory, string beginMarker, string endMarker)
+    public static TokenizerFolder Open(string directory, string beginMarker, string endMarker) => Read(directory, beginMarker, endMarker);
+
+    /// <summary>
+    /// The vocabulary as it is, for text alone: no token stands for a thought marker (<see cref="ITokenizer.BeginThought"/> and
+    /// <see cref="ITokenizer.EndThought"/> are -1), so that none is renamed and every vocabulary will do.
+    /// </summary>
+    /// <exception cref="ModelFormatException">As above.</exception>
+    public static TokenizerFolder Open(string directory) => Read(directory, null, null);
+
+    private static TokenizerFolder Read(string directory, string? beginMarker, string? endMarker)
     {
         if (!Directory.Exists(directory))
             throw new ModelFormatException($"{directory}: the folder does not exist; expected one that holds a tokenizer");
