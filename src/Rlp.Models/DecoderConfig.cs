@@ -39,9 +39,6 @@ public abstract record DecoderConfig
     /// <summary>Layers with attention.</summary>
     public virtual int AttentionLayers => Layers;
 
-    /// <summary>How the initial values of this network are drawn.</summary>
-    public virtual InitializationSettings Initialization => new() { Range = InitializerRange };
-
     /// <summary>Bytes that <see cref="IDecoder.NewState"/> takes for keys and values, convolution windows and recurrent states.</summary>
     /// <param name="elementBytes">Of the activations: 4 for float32, 2 for bfloat16.</param>
     public virtual long StateBytes(long batch, long capacity, int elementBytes) =>

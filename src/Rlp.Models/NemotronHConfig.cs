@@ -62,12 +62,6 @@ public sealed record NemotronHConfig : DecoderConfig
 
     public override int AttentionLayers => Pattern.Count(c => c == Attention);
 
-    public override InitializationSettings Initialization => base.Initialization with
-    {
-        TimeStep = InitialTimeStep,
-        RescaledLayers = RescaleResidual ? Layers : null,
-    };
-
     /// <remarks>A recurrent state is float32 whatever the activations are.</remarks>
     public override long StateBytes(long batch, long capacity, int elementBytes) =>
         base.StateBytes(batch, capacity, elementBytes)
