@@ -46,7 +46,7 @@ public sealed record TokenizerFolder(ITokenizer Tokenizer, string File)
             + $"found {(files.Length == 0 ? "no file" : string.Join(", ", files))}");
     }
 
-    /// <summary>Whether <see cref="Open"/> would find something to open, sound or not.</summary>
+    /// <summary>Whether <see cref="Open(string)"/> would find something to open, sound or not.</summary>
     public static bool Holds(string directory) =>
         ((string[])["tokenizer.json", "tok*.bin", "tok*.vocab"]).Any(pattern => Directory.EnumerateFiles(directory, pattern).Any());
 
