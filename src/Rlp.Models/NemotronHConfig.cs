@@ -116,7 +116,8 @@ public sealed record NemotronHConfig : DecoderConfig
         document.Only("partial_rotary_factor", "1");
         document.Off("sliding_window", "num_nextn_predict_layers", "rope_scaling");
         // Attention has no rotary embedding; the width of Mamba is heads times head_dim; the rest is speed or belongs to layers that are not there.
-        document.Ignore("rope_theta", "expand", "use_mamba_kernels", "num_logits_to_keep", "mtp_layers_block_type", "mtp_hybrid_override_pattern");
+        document.Ignore(
+            "rope_theta", "expand", "use_mamba_kernels", "time_step_rank", "num_logits_to_keep", "mtp_layers_block_type", "mtp_hybrid_override_pattern");
 
         var pattern = ReadPattern(document);
         bool attends = pattern.Contains(Attention), scans = pattern.Contains(Mamba); // sizes of layers that are not there may be left out

@@ -143,6 +143,7 @@ public sealed class DecoderConfigTests : IDisposable
     [InlineData("llama", "quantization_config", "null")]
     [InlineData("llama", "rope_parameters", "{\"rope_type\": \"default\", \"rope_theta\": 10000.0}")]
     [InlineData("nemotron MM*-", "expand", "2")]
+    [InlineData("nemotron MM*-", "time_step_rank", "256")] // published configs carry it; only Mamba-1 reads it
     [InlineData("nemotron MM*-", "rms_norm_eps", "1e-5")]
     [InlineData("nemotron MM*-", "attention_head_dim", "6")]
     [InlineData("nemotron MM*-", "layers_block_type", "[\"mamba\", \"mamba\", \"attention\", \"mlp\"]")]
