@@ -30,8 +30,7 @@ public abstract class Decoder : IDecoder
     /// <summary>The decoder that a config describes, over an arena of <see cref="Layout"/>.</summary>
     public static IDecoder Create(DecoderConfig config, ParameterArena parameters) => config switch
     {
-        Qwen3Config qwen3 => new Qwen3Decoder(qwen3, parameters),
-        LlamaConfig llama => new LlamaDecoder(llama, parameters),
+        TransformerConfig transformer => new TransformerDecoder(transformer, parameters),
         NemotronHConfig nemotron => new NemotronHDecoder(nemotron, parameters),
         _ => throw new ArgumentOutOfRangeException(nameof(config), config, "unknown architecture"),
     };
@@ -39,35 +38,57 @@ public abstract class Decoder : IDecoder
     /// <summary>The arena's layout under Hugging Face's names; what multiplies the same vector lies side by side, so that it is one product.</summary>
     public static ArenaLayout Layout(DecoderConfig config) => config switch
     {
-        Qwen3Config qwen3 => Qwen3Decoder.Layout(qwen3),
-        LlamaConfig llama => LlamaDecoder.Layout(llama),
+        TransformerConfig transformer => TransformerDecoder.Layout(transformer),
         NemotronHConfig nemotron => NemotronHDecoder.Layout(nemotron),
         _ => throw new ArgumentOutOfRangeException(nameof(config), config, "unknown architecture"),
     };
 
     public void Initialize(long seed) => Parameters.Initialize(seed, Config.Initialization);
 
-    public Tensor Hidden(Tensor tokens) => Run(tokens, null);
+    public Tensor Hidden(PackedSequences tokens) => Run(tokens, null);
 
-    public Tensor Hidden(Tensor tokens, DecoderState state, int[]? padding = null)
+    public Tensor Hidden(Tensor tokens)
+    {
+        using var pack = new PackedSequences(tokens);
+        return Run(pack, null).view(tokens.shape[0], tokens.shape[1], Config.HiddenSize);
+    }
+
+    public Tensor Hidden(Tensor tokens, DecoderState state)
+    {
+        using var pack = new PackedSequences(tokens);
+        return Hidden(pack, state).view(tokens.shape[0], tokens.shape[1], Config.HiddenSize);
+    }
+
+    public Tensor Hidden(PackedSequences tokens, DecoderState state)
     {
         using var noGradient = no_grad();
-        state.Expect(tokens, padding);
+        state.Expect(tokens);
         var hidden = Run(tokens, state);
-        state.Advance((int)tokens.shape[1]);
+        for (var row = 0; row < state.Rows; row++) state.Advance(row, tokens.Lengths[row]);
         return hidden;
     }
 
-    public Tensor Logits(Tensor hidden) => nn.functional.linear(hidden, Parameters[Config.TieWordEmbeddings ? Embedding : Head]);
+    public virtual Tensor Decode(Tensor tokens, DecoderState state)
+    {
+        using var noGradient = no_grad();
+        using var next = new PackedSequences(tokens.unsqueeze(-1));
+        return Logits(Hidden(next, state));
+    }
 
-    public DecoderState NewState(long batch, long capacity) =>
-        new(batch, capacity, [.. Enumerable.Range(0, Config.Layers).Select(layer => NewLayerState(layer, batch, capacity))]);
+    public Tensor Logits(Tensor hidden) => nn.functional.linear(hidden, HeadMatrix);
+
+    internal Tensor EmbeddingMatrix => Parameters[Embedding];
+
+    internal Tensor HeadMatrix => Parameters[Config.TieWordEmbeddings ? Embedding : Head];
+
+    public DecoderState NewState(int rows, int capacity) =>
+        new(rows, capacity, [.. Enumerable.Range(0, Config.Layers).Select(layer => NewLayerState(layer, rows, capacity))]);
 
     /// <summary>Null for a layer that looks at nothing but the token.</summary>
-    private protected virtual LayerState? NewLayerState(int layer, long batch, long capacity) =>
-        new KeyValueState(batch, Config.KeyValueHeads, capacity, Config.HeadDim, DType, Device);
+    private protected virtual LayerState? NewLayerState(int layer, int rows, int capacity) =>
+        new KeyValueState(rows, Config.KeyValueHeads, capacity, Config.HeadDim, DType, Device);
 
-    /// <summary>One layer: [B, T, hidden] to [B, T, hidden], the residual included.</summary>
+    /// <summary>One layer over packed sequences: [M, hidden] to [M, hidden], the residual included.</summary>
     private protected abstract Tensor Block(int layer, Tensor x, ForwardPlan plan, DecoderState? state);
 
     /// <summary>The norm behind the last layer.</summary>
@@ -81,11 +102,11 @@ public abstract class Decoder : IDecoder
         if (!config.TieWordEmbeddings) layout.AddMatrix(Head, config.HiddenSize, ("lm_head.weight", config.VocabularySize));
     }
 
-    private Tensor Run(Tensor tokens, DecoderState? state)
+    private Tensor Run(PackedSequences tokens, DecoderState? state)
     {
         using var scope = NewDisposeScope();
-        var plan = new ForwardPlan(tokens, state, DType);
-        var x = Parameters[Embedding].index_select(0, tokens.flatten()).view(tokens.shape[0], tokens.shape[1], Config.HiddenSize); // [B, T, H]
+        using var plan = new ForwardPlan(tokens, state);
+        var x = EmbeddingMatrix.index_select(0, tokens.Tokens); // [M, H]
         for (var layer = 0; layer < Config.Layers; layer++)
         {
             using var inner = NewDisposeScope(); // without gradient, no layer keeps what the one before it computed

@@ -2,49 +2,96 @@ using static TorchSharp.torch;
 
 namespace Rlp.Models;
 
-/// <summary>What is the same in every layer of one call: where its tokens stand, which keys each of them sees, which of them are padding.</summary>
-internal sealed class ForwardPlan
+/// <summary>What is the same in every layer of one pass: where its tokens stand and what each of them continues.</summary>
+internal sealed class ForwardPlan : IDisposable
 {
-    /// <param name="tokens">[B, T].</param>
-    /// <param name="dtype">Of the activations.</param>
-    public ForwardPlan(Tensor tokens, DecoderState? state, ScalarType dtype)
-    {
-        var count = (int)tokens.shape[1];
-        var padded = state?.PaddingCounts is not null;
-        First = state?.Length ?? 0;
-        Last = First + count - 1;
-        Causal = count > 1 && First == 0 && !padded;
-        if (!padded && (Causal || count == 1)) return;
+    private readonly DecoderState? state;
+    private readonly Device device;
+    private readonly List<Tensor> kept = [];
+    private readonly Lazy<Tensor> positions;
+    private readonly Lazy<Tensor> packing;
+    private readonly Lazy<IReadOnlyList<SequenceRectangle>> rectangles;
+    private readonly Lazy<ForkedRows> forked;
 
-        var device = tokens.device;
-        var queries = arange(First, First + count, dtype: int64, device: device); // slots in the state
-        var keys = arange(First + count, dtype: int64, device: device);
-        var visible = keys.unsqueeze(0) <= queries.unsqueeze(1); // [T, keys]
-        if (state?.PaddingCounts is { } padding)
-        {
-            Positions = (queries.unsqueeze(0) - padding.unsqueeze(1)).clamp_min(0); // [B, T]
-            // A padding token sees itself, or its softmax over nothing would be NaN and spread.
-            var real = (keys.unsqueeze(0) >= padding.unsqueeze(1)).unsqueeze(1); // [B, 1, keys]
-            var self = keys.unsqueeze(0).eq(queries.unsqueeze(1)); // [T, keys]
-            visible = visible.logical_and(real.logical_or(self)).unsqueeze(1); // [B, 1, T, keys]
-            if (First < state.Padding.Max()) Real = (queries.unsqueeze(0) >= padding.unsqueeze(1)).to(dtype).unsqueeze(-1);
-        }
-        Mask = zeros(visible.shape, dtype: dtype, device: device).masked_fill_(visible.logical_not(), float.NegativeInfinity);
+    public ForwardPlan(PackedSequences tokens, DecoderState? state)
+    {
+        (Tokens, this.state, device) = (tokens, state, tokens.Tokens.device);
+        Positions = new int[tokens.Total];
+        for (var i = 0; i < tokens.Count; i++)
+            for (int t = 0, first = First(i); t < tokens.Lengths[i]; t++) Positions[tokens.Starts[i] + t] = first + t;
+        LastPosition = Positions.Max();
+        positions = new(() => Index([.. Positions.Select(p => (long)p)]));
+        packing = new(Packing);
+        rectangles = new(Rectangles);
+        forked = new(() => new ForkedRows(state!, Index));
     }
 
-    /// <summary>Position of the first token where all rows agree.</summary>
-    public int First { get; }
+    public PackedSequences Tokens { get; }
 
-    public int Last { get; }
+    /// <summary>Of each token, [M].</summary>
+    public int[] Positions { get; }
 
-    /// <summary>[B, T] where rows are padded differently, else null.</summary>
-    public Tensor? Positions { get; }
+    public int LastPosition { get; }
 
-    /// <summary>Additive, broadcast to [B, heads, T, keys]; null where <see cref="Causal"/> or everything is visible.</summary>
-    public Tensor? Mask { get; }
+    /// <summary><see cref="Positions"/> on the device, [M] int64.</summary>
+    public Tensor PositionIndex => positions.Value;
 
-    public bool Causal { get; }
+    /// <summary>
+    /// The pack as rectangles padded at the right, for what cannot compute on packed sequences: the sequences that stand alone (or extend a state),
+    /// then those that continue others of the pack.
+    /// </summary>
+    public IReadOnlyList<SequenceRectangle> Parts => rectangles.Value;
 
-    /// <summary>[B, T, 1], one for a token and zero for padding at the left; null where there is no padding among the tokens.</summary>
-    public Tensor? Real { get; }
+    /// <summary>Which rows of the state share a prefix.</summary>
+    public ForkedRows Forked => forked.Value;
+
+    /// <summary>For each sequence that stands alone: itself and those that continue it.</summary>
+    public IReadOnlyList<int[]> Trees()
+    {
+        var continuing = Enumerable.Range(0, Tokens.Count).Where(i => Tokens.Continues[i] >= 0).ToLookup(i => Tokens.Continues[i]);
+        return [.. Enumerable.Range(0, Tokens.Count).Where(i => Tokens.Continues[i] < 0).Select(i => (int[])[i, .. continuing[i]])];
+    }
+
+    /// <summary>What lies in the parts' rectangles, [rows * length, ...] each, back in packed order, [M, ...].</summary>
+    public Tensor Packed(IReadOnlyList<Tensor> parts) => (parts.Count == 1 ? parts[0] : cat([.. parts], 0)).index_select(0, packing.Value);
+
+    public void Dispose()
+    {
+        foreach (var tensor in kept) tensor.Dispose();
+        kept.Clear();
+    }
+
+    /// <summary>The position of a sequence's first token.</summary>
+    private int First(int sequence) => state?.Position(sequence) ?? (Tokens.Continues[sequence] is var c && c >= 0 ? Tokens.Lengths[c] : 0);
+
+    private IReadOnlyList<SequenceRectangle> Rectangles()
+    {
+        int[] alone = [.. Enumerable.Range(0, Tokens.Count).Where(i => Tokens.Continues[i] < 0)];
+        int[] continuing = [.. Enumerable.Range(0, Tokens.Count).Where(i => Tokens.Continues[i] >= 0)];
+        var first = new SequenceRectangle(Tokens, alone, null, state, Keep);
+        return continuing.Length == 0 ? [first] : [first, new SequenceRectangle(Tokens, continuing, first, null, Keep)];
+    }
+
+    private Tensor Packing()
+    {
+        var places = new long[Tokens.Total];
+        long offset = 0;
+        foreach (var part in Parts)
+        {
+            for (var row = 0; row < part.Sequences.Length; row++)
+                for (var t = 0; t < part.Tokens(row); t++)
+                    places[Tokens.Starts[part.Sequences[row]] + t] = offset + ((long)row * part.Length) + t;
+            offset += (long)part.Sequences.Length * part.Length;
+        }
+        return Index(places);
+    }
+
+    private Tensor Index(long[] values) => Keep(tensor(values, device: device));
+
+    /// <summary>Made inside one layer, used by all of them.</summary>
+    private Tensor Keep(Tensor made)
+    {
+        kept.Add(made.DetachFromDisposeScope());
+        return made;
+    }
 }

@@ -1,3 +1,4 @@
+using Rlp.Models.Kernels;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -12,7 +13,26 @@ namespace Rlp.Models;
 internal sealed class GroupedQueryAttention(
     DecoderConfig config, ParameterArena parameters, string leaf, string module, RotaryEmbedding? rotary, bool normalised, bool bias)
 {
-    private readonly int heads = config.AttentionHeads, kvHeads = config.KeyValueHeads, dim = config.HeadDim;
+    private readonly AttentionShape shape = new(config.AttentionHeads, config.KeyValueHeads, config.HeadDim);
+
+    public AttentionShape Shape => shape;
+
+    public RotaryEmbedding? Rotary => rotary;
+
+    public double NormEps => config.RmsNormEps;
+
+    public Tensor Projection => parameters[$"{leaf}.qkv"];
+
+    public Tensor? ProjectionBias => bias ? parameters[$"{leaf}.qkv_bias"] : null;
+
+    public Tensor Output => parameters[$"{leaf}.o"];
+
+    public Tensor? OutputBias => bias ? parameters[$"{leaf}.o_bias"] : null;
+
+    /// <summary>Null: queries are not normalised, and keys are not either.</summary>
+    public Tensor? QueryNorm => normalised ? parameters[$"{module}.q_norm.weight"] : null;
+
+    public Tensor? KeyNorm => normalised ? parameters[$"{module}.k_norm.weight"] : null;
 
     public static void AddMatrices(ArenaLayout layout, DecoderConfig config, string leaf, string module)
     {
@@ -29,40 +49,19 @@ internal sealed class GroupedQueryAttention(
         layout.AddBias($"{leaf}.o_bias", ($"{module}.o_proj.bias", config.HiddenSize));
     }
 
-    /// <summary>[B, T, hidden] to [B, T, hidden].</summary>
-    public Tensor Forward(Tensor x, ForwardPlan plan, KeyValueState? state)
+    public static void AddNorms(ArenaLayout layout, DecoderConfig config, string module)
     {
-        int group = heads / kvHeads;
-        long batch = x.shape[0], length = x.shape[1];
-        var qkv = nn.functional.linear(x, parameters[$"{leaf}.qkv"], bias ? parameters[$"{leaf}.qkv_bias"] : null)
-            .view(batch, length, heads + (2 * kvHeads), dim);
-        var qk = qkv.narrow(2, 0, heads + kvHeads); // queries and keys are normalised and rotated together
-        if (normalised)
-        {
-            var norm = cat([
-                parameters[$"{module}.q_norm.weight"].expand(heads, dim),
-                parameters[$"{module}.k_norm.weight"].expand(kvHeads, dim)]);
-            qk = RmsNorm.Apply(qk, norm, config.RmsNormEps);
-        }
-        if (rotary is not null) qk = rotary.Apply(qk, plan.First, plan.Positions, plan.Last);
-        qk = qk.transpose(1, 2); // [B, heads + kv, T, D]
-        var q = qk.narrow(1, 0, heads);
-        var k = qk.narrow(1, heads, kvHeads);
-        var v = qkv.narrow(2, heads + kvHeads, kvHeads).transpose(1, 2);
-        if (state is not null) (k, v) = state.Append(plan.First, k, v);
+        layout.AddVector($"{module}.q_norm.weight", config.HeadDim);
+        layout.AddVector($"{module}.k_norm.weight", config.HeadDim);
+    }
 
-        Tensor output;
-        if (length == 1)
-        {
-            // One query per row: the heads of a group become the query dimension, so that keys and values are read once.
-            output = nn.functional.scaled_dot_product_attention(q.reshape(batch, kvHeads, group, dim), k, v, plan.Mask);
-        }
-        else
-        {
-            if (group > 1) (k, v) = (k.repeat_interleave(group, 1), v.repeat_interleave(group, 1));
-            output = nn.functional.scaled_dot_product_attention(q, k, v, plan.Mask, is_casual: plan.Causal);
-        }
-        output = output.view(batch, heads, length, dim).transpose(1, 2).reshape(batch, length, heads * dim);
-        return nn.functional.linear(output, parameters[$"{leaf}.o"], bias ? parameters[$"{leaf}.o_bias"] : null);
+    /// <summary>The attention of packed sequences added to the residual: [M, hidden] to [M, hidden].</summary>
+    public Tensor Forward(Tensor x, ForwardPlan plan, DecoderState? state, KeyValueState? cache, Tensor residual)
+    {
+        var qkv = nn.functional.linear(x, Projection, ProjectionBias); // [M, (heads + 2 kv) D]
+        var attended = CpuKernels.Serve(qkv)
+            ? PackedAttention.Apply(this, qkv, plan, state, cache)
+            : RectangleAttention.Apply(this, qkv, plan, state, cache);
+        return attended.ProjectOnto(residual, Output, OutputBias);
     }
 }

@@ -23,23 +23,34 @@ public interface IDecoder : IDisposable
     /// <summary>Random parameters as the architecture begins with; a function of the seed alone.</summary>
     void Initialize(long seed);
 
-    /// <summary>Final hidden states of right-padded sequences, with gradient; no real position sees the padding.</summary>
-    /// <param name="tokens">[B, T] int64.</param>
-    /// <returns>[B, T, hidden], normalised.</returns>
+    /// <summary>Final hidden states of packed sequences, with gradient.</summary>
+    /// <returns>[M, hidden], normalised.</returns>
+    Tensor Hidden(PackedSequences tokens);
+
+    /// <summary>The same for sequences of one length: [B, T] int64 to [B, T, hidden].</summary>
     Tensor Hidden(Tensor tokens);
 
     /// <summary>An empty state for rows of at most <paramref name="capacity"/> tokens; the caller disposes it.</summary>
-    DecoderState NewState(long batch, long capacity);
+    DecoderState NewState(int rows, int capacity);
 
     /// <summary>
-    /// Final hidden states of the next tokens of every row, given and extending the state, without gradient: a prefix at once or in pieces, or
-    /// one token after the other.
+    /// Final hidden states of the next tokens of every row, given and extending the state, without gradient: a prefix at once or in pieces.
     /// </summary>
-    /// <param name="tokens">[B, T] int64. The first tokens may be left-padded, see <paramref name="padding"/>.</param>
-    /// <param name="padding">Padding tokens at the left of each row; only for an empty state. Null: none.</param>
-    /// <returns>[B, T, hidden], normalised; meaningless where a token is padding.</returns>
+    /// <param name="tokens">A sequence for each row of the state.</param>
+    /// <returns>[M, hidden], normalised.</returns>
     /// <exception cref="InvalidOperationException">The state has no room for the tokens.</exception>
-    Tensor Hidden(Tensor tokens, DecoderState state, int[]? padding = null);
+    Tensor Hidden(PackedSequences tokens, DecoderState state);
+
+    /// <summary>The same for as many tokens of every row: [rows, T] int64 to [rows, T, hidden].</summary>
+    Tensor Hidden(Tensor tokens, DecoderState state);
+
+    /// <summary>
+    /// Logits over the token after the given one of every row, extending the state, without gradient: one step of decoding.
+    /// </summary>
+    /// <param name="tokens">[rows] int64.</param>
+    /// <returns>[rows, V]; the next call with this state may overwrite it.</returns>
+    /// <exception cref="InvalidOperationException">The state has no room for another token.</exception>
+    Tensor Decode(Tensor tokens, DecoderState state);
 
     /// <summary>Logits over the vocabulary for hidden states [..., hidden]: [..., V].</summary>
     Tensor Logits(Tensor hidden);

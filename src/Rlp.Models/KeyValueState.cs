@@ -1,49 +1,65 @@
+using Rlp.Models.Kernels;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
 
-/// <summary>Keys and values of one attention layer in preallocated tensors [B, kvHeads, capacity, headDim].</summary>
+/// <summary>Keys and values of one attention layer in preallocated tensors [rows, capacity, kvHeads, headDim].</summary>
 internal sealed class KeyValueState : LayerState
 {
-    private readonly Tensor keys;
-    private readonly Tensor values;
+    private readonly bool kernels;
 
-    public KeyValueState(long batch, int kvHeads, long capacity, int headDim, ScalarType dtype, Device device)
+    public KeyValueState(long rows, int kvHeads, long capacity, int headDim, ScalarType dtype, Device device)
     {
-        keys = empty(batch, kvHeads, capacity, headDim, dtype: dtype, device: device).DetachFromDisposeScope();
-        values = empty(batch, kvHeads, capacity, headDim, dtype: dtype, device: device).DetachFromDisposeScope();
+        Keys = empty(rows, capacity, kvHeads, headDim, dtype: dtype, device: device).DetachFromDisposeScope();
+        Values = empty(rows, capacity, kvHeads, headDim, dtype: dtype, device: device).DetachFromDisposeScope();
+        kernels = CpuKernels.Serve(Keys);
+        if (kernels) return; // they read no place that was not written
+        Keys.zero_();
+        Values.zero_();
     }
 
-    private KeyValueState(Tensor keys, Tensor values) => (this.keys, this.values) = (keys, values);
+    /// <summary>[rows, capacity, kvHeads, headDim].</summary>
+    public Tensor Keys { get; private set; }
 
-    public override IReadOnlyList<Tensor> Tensors => [keys, values];
+    /// <summary>[rows, capacity, kvHeads, headDim].</summary>
+    public Tensor Values { get; private set; }
 
-    /// <summary>Stores [B, kvHeads, T, headDim] behind the <paramref name="length"/> that are there and returns all of them.</summary>
-    public (Tensor Keys, Tensor Values) Append(int length, Tensor newKeys, Tensor newValues)
+    /// <summary>What each row continues, by <see cref="DecoderState.ParentRows"/>.</summary>
+    public KeyValueState? Parent { get; private init; }
+
+    public override IReadOnlyList<Tensor> Tensors => [Keys, Values];
+
+    public override bool TakesSlots => kernels;
+
+    public override KeyValueState Fork(int times, int capacity) =>
+        new(Keys.shape[0] * times, (int)Keys.shape[2], capacity, (int)Keys.shape[3], Keys.dtype, Keys.device) { Parent = this };
+
+    public override void Keep(IReadOnlyList<int> rows) => (Keys, Values) = (Rows(Keys, rows), Rows(Values, rows));
+
+    /// <summary>Stores tokens [M, kvHeads, headDim] at the places [M] of the rows' places one behind the other.</summary>
+    public void Store(Tensor places, Tensor keys, Tensor values)
     {
-        var count = newKeys.shape[2];
-        keys.narrow(2, length, count).copy_(newKeys);
-        values.narrow(2, length, count).copy_(newValues);
-        return (keys.narrow(2, 0, length + count), values.narrow(2, 0, length + count));
+        Keys.view(-1, Keys.shape[2], Keys.shape[3]).index_copy_(0, places, keys);
+        Values.view(-1, Keys.shape[2], Keys.shape[3]).index_copy_(0, places, values);
     }
 
-    public override KeyValueState Repeat(int times, int length, long capacity)
+    /// <summary>The first tokens of a place, for the kernels.</summary>
+    public unsafe KeyBlock Block(int slot, int count)
     {
-        return new KeyValueState(Copy(keys), Copy(values));
-
-        Tensor Copy(Tensor source)
+        long width = Keys.shape[2] * Keys.shape[3], offset = slot * Keys.shape[1] * width;
+        return new KeyBlock
         {
-            using var scope = NewDisposeScope();
-            var shape = source.shape;
-            var target = empty(shape[0] * times, shape[1], capacity, shape[3], dtype: source.dtype, device: source.device);
-            target.narrow(2, 0, length).copy_(source.narrow(2, 0, length).repeat_interleave(times, 0));
-            return target.MoveToOuterDisposeScope().DetachFromDisposeScope();
-        }
+            Keys = CpuKernels.Pointer(Keys) + offset,
+            Values = CpuKernels.Pointer(Values) + offset,
+            KeyStride = width,
+            ValueStride = width,
+            Count = count,
+        };
     }
 
     public override void Dispose()
     {
-        keys.Dispose();
-        values.Dispose();
+        Keys.Dispose();
+        Values.Dispose();
     }
 }

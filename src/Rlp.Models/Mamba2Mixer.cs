@@ -33,38 +33,69 @@ internal sealed class Mamba2Mixer(NemotronHConfig config, ParameterArena paramet
     public static long StateFlops(NemotronHConfig config) =>
         (5L * config.MambaWidth * config.StateSize) + (2L * config.ConvolutionKernel * config.ConvolutionWidth);
 
-    /// <summary>[B, T, hidden] to [B, T, hidden].</summary>
-    public Tensor Forward(Tensor x, ForwardPlan plan, MambaState? state)
+    /// <summary>[M, hidden] to [M, hidden] over packed sequences.</summary>
+    public Tensor Forward(Tensor x, ForwardPlan plan, MambaState? kept)
+    {
+        var projected = nn.functional.linear(x, Parameter("in_proj.weight"), config.MambaBias ? Parameter("in_proj.bias") : null);
+        var outputs = new List<Tensor>();
+        (Tensor Window, Tensor Recurrent) ends = (null!, null!);
+        foreach (var part in plan.Parts)
+        {
+            var begin = part.ContinuedRows is { } rows ? (ends.Window.index_select(0, rows), ends.Recurrent.index_select(0, rows))
+                : kept is not null ? (kept.Window, kept.Recurrent)
+                : default((Tensor Window, Tensor Recurrent)?);
+            (var y, ends) = Part(part.Of(projected), part, begin);
+            outputs.Add(y.flatten(0, 1));
+        }
+        kept?.Window.copy_(ends.Window);
+        kept?.Recurrent.copy_(ends.Recurrent);
+        return nn.functional.linear(plan.Packed(outputs), Parameter("out_proj.weight"), config.MambaBias ? Parameter("out_proj.bias") : null);
+    }
+
+    /// <param name="projected">[B, T, ...], padded at the right.</param>
+    /// <param name="begin">What the rows begin with; null: nothing.</param>
+    /// <returns>[B, T, width], and what follows the rows' last tokens.</returns>
+    private (Tensor Y, (Tensor Window, Tensor Recurrent) Ends) Part(Tensor projected, SequenceRectangle part, (Tensor Window, Tensor Recurrent)? begin)
     {
         int heads = config.MambaHeads, dim = config.MambaHeadDim, groups = config.MambaGroups, size = config.StateSize, width = config.MambaWidth;
-        long batch = x.shape[0], length = x.shape[1];
-        var projected = nn.functional.linear(x, Parameter("in_proj.weight"), config.MambaBias ? Parameter("in_proj.bias") : null);
+        long batch = projected.shape[0], length = projected.shape[1];
         var z = projected.narrow(-1, 0, width);
         var mixed = projected.narrow(-1, width, config.ConvolutionWidth); // x, B, C
         var dt = TimeSteps(projected.narrow(-1, width + config.ConvolutionWidth, heads)); // [B, T, heads]
-        if (plan.Real is not null) (mixed, dt) = (mixed * plan.Real, dt * plan.Real); // padding enters neither convolution nor state
+        if (part.Real is not null) dt = dt * part.Real; // padding does not enter the state
 
-        mixed = nn.functional.silu(Convolution(mixed, state)).AtLeastFloat32();
+        var window = begin is { } b0 ? cat([b0.Window, mixed], 1) : nn.functional.pad(mixed, [0, 0, config.ConvolutionKernel - 1, 0]); // [B, kernel - 1 + T, channels]
+        mixed = nn.functional.silu(Convolution(window, length)).AtLeastFloat32();
         var inputs = mixed.narrow(-1, 0, width).reshape(batch, length, heads, dim);
         var b = mixed.narrow(-1, width, groups * size).reshape(batch, length, groups, size);
         var c = mixed.narrow(-1, width + (groups * size), groups * size).reshape(batch, length, groups, size);
         var a = -Parameter("A_log").AtLeastFloat32().exp();
-        Tensor y;
-        if (state is not null && length == 1)
+        Tensor y, recurrent;
+        if (length == 1 && begin is { } one && !is_grad_enabled())
         {
-            y = StateSpaceScan.Step(inputs.squeeze(1), dt.squeeze(1), a, b.squeeze(1), c.squeeze(1), state.Recurrent).unsqueeze(1);
+            recurrent = one.Recurrent;
+            y = StateSpaceScan.Step(inputs.squeeze(1), dt.squeeze(1), a, b.squeeze(1), c.squeeze(1), recurrent).unsqueeze(1);
         }
         else
         {
-            (y, var last) = StateSpaceScan.Chunked(inputs, dt, a, b, c, plan.First > 0 ? state!.Recurrent : null, config.ChunkSize);
-            state?.Recurrent.copy_(last);
+            (y, recurrent) = StateSpaceScan.Chunked(inputs, dt, a, b, c, begin?.Recurrent, config.ChunkSize);
         }
         y = y + inputs * Parameter("D").AtLeastFloat32().unsqueeze(-1); // [B, T, heads, dim]
 
         // The gate first, then the norm.
         y = y.reshape(batch, length, groups, width / groups) * nn.functional.silu(z.AtLeastFloat32()).reshape(batch, length, groups, width / groups);
-        y = RmsNorm.Apply(y, Parameter("norm.weight").view(groups, width / groups), config.RmsNormEps).reshape(batch, length, width).to(x.dtype);
-        return nn.functional.linear(y, Parameter("out_proj.weight"), config.MambaBias ? Parameter("out_proj.bias") : null);
+        y = RmsNorm.Compose(y, Parameter("norm.weight").view(groups, width / groups), config.RmsNormEps).reshape(batch, length, width).to(projected.dtype);
+        return (y, (Last(window, part), recurrent));
+    }
+
+    /// <summary>The last inputs of each row's convolution: [B, kernel - 1, channels].</summary>
+    private Tensor Last(Tensor window, SequenceRectangle part)
+    {
+        var kept = config.ConvolutionKernel - 1;
+        if (part.Real is null) return window.narrow(1, part.Length, kept);
+        var places = Enumerable.Range(0, part.Sequences.Length)
+            .SelectMany(row => Enumerable.Range(0, kept).Select(i => (row * window.shape[1]) + part.Tokens(row) + i));
+        return window.flatten(0, 1).index_select(0, tensor(places.ToArray(), device: window.device)).view(part.Sequences.Length, kept, window.shape[2]);
     }
 
     private Tensor TimeSteps(Tensor raw)
@@ -74,16 +105,13 @@ internal sealed class Mamba2Mixer(NemotronHConfig config, ParameterArena paramet
         return low > 0 || double.IsFinite(high) ? dt.clamp(low, high) : dt;
     }
 
-    /// <summary>Each channel's last <c>kernel</c> inputs weighted and added up: [B, T, channels] to the same.</summary>
-    private Tensor Convolution(Tensor x, MambaState? state)
+    /// <summary>Each channel's last <c>kernel</c> inputs weighted and added up: [B, kernel - 1 + T, channels] to [B, T, channels].</summary>
+    private Tensor Convolution(Tensor window, long length)
     {
         int kernel = config.ConvolutionKernel;
-        long length = x.shape[1];
-        var window = state is null ? nn.functional.pad(x, [0, 0, kernel - 1, 0]) : cat([state.Window, x], 1); // [B, kernel - 1 + T, channels]
         var taps = Parameter("conv1d.weight").view(config.ConvolutionWidth, kernel).t().contiguous(); // [kernel, channels]
         var y = window.narrow(1, 0, length) * taps[0];
         for (var i = 1; i < kernel; i++) y = y.addcmul(window.narrow(1, i, length), taps[i], 1);
-        state?.Window.copy_(window.narrow(1, length, kernel - 1));
         return config.ConvolutionBias ? y + Parameter("conv1d.bias") : y;
     }
 

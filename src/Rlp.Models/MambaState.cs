@@ -16,15 +16,17 @@ internal sealed class MambaState : LayerState
     private MambaState(Tensor window, Tensor recurrent) => (Window, Recurrent) = (window, recurrent);
 
     /// <summary>[B, kernel - 1, channels], the oldest first.</summary>
-    public Tensor Window { get; }
+    public Tensor Window { get; private set; }
 
     /// <summary>[B, heads, headDim, state], at least float32.</summary>
-    public Tensor Recurrent { get; }
+    public Tensor Recurrent { get; private set; }
 
     public override IReadOnlyList<Tensor> Tensors => [Window, Recurrent];
 
-    public override MambaState Repeat(int times, int length, long capacity) => new(
+    public override MambaState Fork(int times, int capacity) => new(
         Window.repeat_interleave(times, 0).DetachFromDisposeScope(), Recurrent.repeat_interleave(times, 0).DetachFromDisposeScope());
+
+    public override void Keep(IReadOnlyList<int> rows) => (Window, Recurrent) = (Rows(Window, rows), Rows(Recurrent, rows));
 
     public override void Dispose()
     {

@@ -9,13 +9,16 @@ namespace Rlp.Models;
 public sealed class NemotronHDecoder : Decoder
 {
     private readonly NemotronHConfig config;
-    private readonly Func<Tensor, ForwardPlan, DecoderState?, Tensor>[] mixers;
+    private readonly Mixer[] mixers;
+
+    /// <summary>What a layer adds to its residual.</summary>
+    private delegate Tensor Mixer(Tensor x, ForwardPlan plan, DecoderState? state, Tensor residual);
 
     public NemotronHDecoder(NemotronHConfig config, ParameterArena parameters) : base(config, parameters)
     {
         this.config = config;
         Costs = Costs with { StateFlops = config.Pattern.Count(c => c == NemotronHConfig.Mamba) * Mamba2Mixer.StateFlops(config) };
-        mixers = [.. Enumerable.Range(0, config.Layers).Select(Mixer)];
+        mixers = [.. Enumerable.Range(0, config.Layers).Select(NewMixer)];
     }
 
     /// <summary>The arena's layout under Hugging Face's names.</summary>
@@ -44,8 +47,7 @@ public sealed class NemotronHDecoder : Decoder
     private protected override Tensor Block(int layer, Tensor x, ForwardPlan plan, DecoderState? state)
     {
         var weight = Parameters[$"backbone.layers.{layer}.norm.weight"];
-        var mixed = mixers[layer](RmsNorm.Apply(x.to(weight.dtype), weight, config.RmsNormEps), plan, state);
-        return (config.ResidualInFloat32 ? x.AtLeastFloat32() : x) + mixed;
+        return mixers[layer](RmsNorm.Apply(x.to(weight.dtype), weight, config.RmsNormEps), plan, state, config.ResidualInFloat32 ? x.AtLeastFloat32() : x);
     }
 
     private protected override Tensor FinalNorm(Tensor x)
@@ -54,27 +56,27 @@ public sealed class NemotronHDecoder : Decoder
         return RmsNorm.Apply(x.to(weight.dtype), weight, config.RmsNormEps);
     }
 
-    private protected override LayerState? NewLayerState(int layer, long batch, long capacity) => config.Pattern[layer] switch
+    private protected override LayerState? NewLayerState(int layer, int rows, int capacity) => config.Pattern[layer] switch
     {
-        NemotronHConfig.Mamba => new MambaState(batch, config, DType, Device),
-        NemotronHConfig.Attention => base.NewLayerState(layer, batch, capacity),
+        NemotronHConfig.Mamba => new MambaState(rows, config, DType, Device),
+        NemotronHConfig.Attention => base.NewLayerState(layer, rows, capacity),
         _ => null,
     };
 
-    private Func<Tensor, ForwardPlan, DecoderState?, Tensor> Mixer(int layer)
+    private Mixer NewMixer(int layer)
     {
         switch (config.Pattern[layer])
         {
             case NemotronHConfig.Mamba:
                 var mamba = new Mamba2Mixer(config, Parameters, Module(layer));
-                return (x, plan, state) => mamba.Forward(x, plan, state?.Layer<MambaState>(layer));
+                return (x, plan, state, residual) => residual + mamba.Forward(x, plan, state?.Layer<MambaState>(layer));
             case NemotronHConfig.Attention:
                 var attention = new GroupedQueryAttention(
                     config, Parameters, $"{layer}", Module(layer), rotary: null, normalised: false, config.AttentionBias);
-                return (x, plan, state) => attention.Forward(x, plan, state?.Layer<KeyValueState>(layer));
+                return (x, plan, state, residual) => attention.Forward(x, plan, state, state?.Layer<KeyValueState>(layer), residual);
             default:
                 var mlp = new SquaredReluMlp(Parameters, Module(layer), config.MlpBias);
-                return (x, _, _) => mlp.Forward(x);
+                return (x, _, _, residual) => residual + mlp.Forward(x);
         }
     }
 

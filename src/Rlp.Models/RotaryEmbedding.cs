@@ -1,3 +1,4 @@
+using Rlp.Models.Kernels;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -9,16 +10,23 @@ internal sealed class RotaryEmbedding(int headDim, double theta, RopeScaling? sc
     private Tensor cosine = zeros(0, headDim, device: device).DetachFromDisposeScope();
     private Tensor sine = zeros(0, headDim, device: device).DetachFromDisposeScope();
 
-    /// <summary>Rotates [B, T, heads, headDim]; positions is [B, T] int64, or null for first, first + 1, ... in every row.</summary>
-    public Tensor Apply(Tensor x, int first, Tensor? positions, int last)
+    /// <summary>Rotates [M, heads, headDim].</summary>
+    /// <param name="positions">[M] int64.</param>
+    /// <param name="last">The greatest of them.</param>
+    public Tensor Apply(Tensor x, Tensor positions, int last)
     {
         Reserve(last + 1);
-        var (cos, sin) = positions is null
-            ? (cosine.narrow(0, first, x.shape[1]).unsqueeze(1), sine.narrow(0, first, x.shape[1]).unsqueeze(1)) // [T, 1, D]
-            : (Rows(cosine, positions), Rows(sine, positions)); // [B, T, 1, D]
+        var (cos, sin) = (cosine.index_select(0, positions).unsqueeze(1), sine.index_select(0, positions).unsqueeze(1)); // [M, 1, D]
         var half = headDim / 2;
         var rotated = cat([x.narrow(-1, half, half), x.narrow(-1, 0, half)], -1); // the sign of the first half is in the sine table
         return x * cos.to(x.dtype) + rotated * sin.to(x.dtype);
+    }
+
+    /// <summary>Cosines and signed sines, [positions, headDim] each, up to the given position. Valid until a later one is asked for.</summary>
+    public unsafe FloatPointers Tables(int last)
+    {
+        Reserve(last + 1);
+        return new FloatPointers(CpuKernels.Pointer(cosine), CpuKernels.Pointer(sine));
     }
 
     /// <summary>Radians per position of each pair, [headDim / 2] float64: theta^(-2i/D), scaled.</summary>
@@ -27,9 +35,6 @@ internal sealed class RotaryEmbedding(int headDim, double theta, RopeScaling? sc
         var frequencies = pow(theta, arange(headDim / 2, dtype: float64, device: device).mul(-2.0 / headDim));
         return scaling is null ? frequencies : scaling.Apply(frequencies);
     }
-
-    private Tensor Rows(Tensor table, Tensor positions) =>
-        table.index_select(0, positions.flatten()).view(positions.shape[0], positions.shape[1], 1, headDim);
 
     private void Reserve(int positions)
     {

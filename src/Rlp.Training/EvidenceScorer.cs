@@ -6,9 +6,15 @@ using static TorchSharp.torch;
 
 namespace Rlp.Training;
 
-/// <summary>Evidence by a full teacher-forced pass, without a cache and without gradient (steps 5 and 6 of Algorithm 1).</summary>
+/// <summary>
+/// Evidence by a full teacher-forced pass, without a cache and without gradient (steps 5 and 6 of Algorithm 1). Contexts that begin a longer one, as
+/// the positions of one document do, are read from the longer one's pass.
+/// </summary>
+/// <param name="microBatchTokens">Tokens of one pass; at least one context is taken.</param>
 public sealed class EvidenceScorer(IDecoder decoder, ITokenizer tokenizer, int microBatchTokens)
 {
+    private const int LogitsAtOnce = 1 << 22; // elements, whatever the vocabulary
+
     /// <summary>log p(x_t | prefix) in nats: S_ema where the decoder is the teacher.</summary>
     public double[] WithoutThought(IReadOnlyList<GroupPosition> positions) =>
         Score([.. positions.Select(p => p.Prefix)], [.. positions.Select(p => p.NextToken)]);
@@ -18,21 +24,44 @@ public sealed class EvidenceScorer(IDecoder decoder, ITokenizer tokenizer, int m
         [.. groups.SelectMany(g => g.Thoughts.Select(t => (int[])[.. g.Position.Prefix, tokenizer.BeginThought, .. t.Tokens]))],
         [.. groups.SelectMany(g => g.Thoughts.Select(_ => g.Position.NextToken))]);
 
-    private double[] Score(IReadOnlyList<int[]> contexts, IReadOnlyList<int> nextTokens)
+    /// <summary>Tokens that a pass over these contexts computes.</summary>
+    internal static int PassTokens(IReadOnlyList<int[]> contexts) => Passes(contexts).Sum(p => p.Tokens.Length);
+
+    private double[] Score(int[][] contexts, int[] nextTokens)
     {
         using var noGradient = inference_mode();
-        var scores = new List<double>(contexts.Count);
-        foreach (var (start, count) in TokenBatch.Split(contexts, microBatchTokens))
+        var scores = new double[contexts.Length];
+        var passes = Passes(contexts);
+        foreach (var (start, count) in TokenBatch.Split([.. passes.Select(p => p.Tokens.Length)], microBatchTokens))
         {
             using var scope = NewDisposeScope();
-            var device = decoder.Parameters.Values.device;
-            int[][] part = [.. contexts.Skip(start).Take(count)];
-            var hidden = decoder.Hidden(TokenBatch.RightPadded(part, tokenizer.Padding, device)); // [b, T, H]
-            var last = tensor(part.Select((c, row) => (row * hidden.shape[1]) + c.Length - 1).ToArray(), device: device);
-            var logits = decoder.Logits(hidden.flatten(0, 1).index_select(0, last)); // [b, V]
-            var targets = tensor(nextTokens.Skip(start).Take(count).Select(t => (long)t).ToArray(), device: device);
-            scores.AddRange(Evidence.LogProbability(logits, targets).cpu().data<float>().Select(v => (double)v));
+            var part = passes.GetRange(start, count);
+            using var pack = new PackedSequences([.. part.Select(p => p.Tokens)], decoder.Parameters.Values.device);
+            var hidden = decoder.Hidden(pack); // [M, H]
+            var places = part.SelectMany((p, i) => p.Contexts.Select(c => (Context: c, Row: (long)pack.Starts[i] + contexts[c].Length - 1))).ToArray();
+            foreach (var chunk in places.Chunk(Math.Max(1, LogitsAtOnce / decoder.Config.VocabularySize)))
+            {
+                var logits = decoder.Logits(hidden.index_select(0, Index(chunk.Select(p => p.Row)))); // [n, V]
+                var evidence = Evidence.LogProbability(logits.to(float32), Index(chunk.Select(p => (long)nextTokens[p.Context])));
+                foreach (var (place, nats) in chunk.Zip(evidence.cpu().data<float>())) scores[place.Context] = nats;
+            }
         }
-        return [.. scores];
+        return scores;
+
+        Tensor Index(IEnumerable<long> values) => tensor(values.ToArray(), device: decoder.Parameters.Values.device);
+    }
+
+    /// <summary>The contexts that begin no other one, each with those that begin it: in lexicographic order a context stands before what it begins.</summary>
+    private static List<(int[] Tokens, List<int> Contexts)> Passes(IReadOnlyList<int[]> contexts)
+    {
+        var order = Enumerable.Range(0, contexts.Count).ToArray();
+        Array.Sort(order, (a, b) => contexts[a].AsSpan().SequenceCompareTo(contexts[b]) is var c && c != 0 ? c : a.CompareTo(b));
+        var passes = new List<(int[] Tokens, List<int> Contexts)>();
+        foreach (var context in order.Reverse())
+        {
+            if (passes.Count > 0 && passes[^1].Tokens.AsSpan().StartsWith(contexts[context])) passes[^1].Contexts.Add(context);
+            else passes.Add((contexts[context], [context]));
+        }
+        return passes;
     }
 }

@@ -1,7 +1,8 @@
-using Rlp.Models;
 using Rlp.Models.Tokenizers;
+using Rlp.Models;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
+using Rlp.Training.Sampling;
 using static TorchSharp.torch;
 
 namespace Rlp.Training;
@@ -27,7 +28,7 @@ public sealed class HeldOutEvaluation : IDisposable
     public HeldOutEvaluation(IDecoder policy, ITokenizer tokenizer, CompareSettings settings, long seed, IReadOnlyList<GroupPosition> problems)
     {
         (this.policy, this.tokenizer, this.settings, this.seed, this.problems) = (policy, tokenizer, settings, seed, problems);
-        sampler = new ThoughtSampler(policy, tokenizer, seed, settings.Temperature, settings.MaxThoughtTokens);
+        sampler = new ThoughtSampler(policy, tokenizer, seed, new SamplingSettings { Temperature = settings.Temperature, MaxThoughtTokens = settings.MaxThoughtTokens });
         using var scope = NewDisposeScope();
         var mask = SamplingMasks.Tokens(tokenizer, policy.Config.VocabularySize);
         foreach (var token in new[] { tokenizer.Padding, tokenizer.BeginThought, tokenizer.EndThought }) mask[token] = float.NegativeInfinity;
@@ -68,9 +69,9 @@ public sealed class HeldOutEvaluation : IDisposable
     private Tensor NothinkLogits(GroupPosition[] part)
     {
         using var scope = NewDisposeScope();
-        var hidden = policy.Hidden(TokenBatch.RightPadded([.. part.Select(p => p.Prefix)], tokenizer.Padding, answerMask.device));
-        var last = tensor(part.Select((p, row) => (row * hidden.shape[1]) + p.Prefix.Length - 1).ToArray(), device: answerMask.device);
-        return policy.Logits(hidden.flatten(0, 1).index_select(0, last)).MoveToOuterDisposeScope();
+        using var pack = new PackedSequences([.. part.Select(p => p.Prefix)], answerMask.device);
+        var last = tensor([.. Enumerable.Range(0, pack.Count).Select(i => (long)pack.Last(i))], device: answerMask.device);
+        return policy.Logits(policy.Hidden(pack).index_select(0, last)).MoveToOuterDisposeScope();
     }
 
     private long[] Answers(Tensor logits, GroupPosition[] part, NoisePurpose purpose)
@@ -78,7 +79,7 @@ public sealed class HeldOutEvaluation : IDisposable
         using var scope = NewDisposeScope();
         var noise = part.SelectMany(p => Enumerable.Range(0, settings.Samples).Select(k => SamplingNoise.Uniform(seed, purpose, 0, p.Group, k, 0))).ToArray();
         var logProbabilities = nn.functional.log_softmax((logits / settings.Temperature) + answerMask, -1);
-        return [.. ThoughtSampler.Draw(logProbabilities, tensor(noise, device: logits.device)).cpu().data<long>()];
+        return [.. DeviceDecoding.Draw(logProbabilities, tensor(noise, device: logits.device)).cpu().data<long>()];
     }
 
     private double ShareRight(long[] answers, int problem, int nextToken) =>

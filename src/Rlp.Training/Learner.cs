@@ -3,6 +3,7 @@ using Rlp.Models.Tokenizers;
 using Rlp.Objective;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
+using Rlp.Training.Sampling;
 using static TorchSharp.torch;
 
 namespace Rlp.Training;
@@ -51,7 +52,7 @@ public sealed class Learner : IDisposable
         foreach (var (start, count) in TokenBatch.Split(sequences, stage.MicroBatchTokens))
         {
             using var inner = NewDisposeScope();
-            var part = ThoughtTokens.Of(thoughts, sequences, start, count, advantages, weights, weightAt, settings.MaxThoughtTokens, policy.Parameters.Values.device);
+            var part = ThoughtTokens.Of(thoughts, sequences, start, count, advantages, weights, weightAt, settings.Sampling, policy.Parameters.Values.device);
             weightAt += part.Count;
             var distribution = Distribution(policy, part, settings.Temperature); // [m, V]
             var logProbabilities = distribution.gather(-1, part.Tokens.unsqueeze(-1)).squeeze(-1); // [m]

@@ -1,4 +1,5 @@
 using Rlp.Training.Engines;
+using Rlp.Training.Sampling;
 using static TorchSharp.torch;
 
 namespace Rlp.Training;
@@ -10,7 +11,7 @@ internal sealed record ThoughtTokens(
     /// <param name="sequences">Prefix, begin marker and thought of every thought of the step.</param>
     /// <param name="weightAt">Thought tokens of the step before this micro-batch.</param>
     public static ThoughtTokens Of(
-        SampledThought[] thoughts, int[][] sequences, int start, int count, float[] advantages, float[] weights, int weightAt, int maxThoughtTokens, Device device)
+        SampledThought[] thoughts, int[][] sequences, int start, int count, float[] advantages, float[] weights, int weightAt, SamplingSettings sampling, Device device)
     {
         int[][] part = sequences[start..(start + count)];
         var longest = part.Max(s => s.Length);
@@ -23,7 +24,7 @@ internal sealed record ThoughtTokens(
             {
                 rows.Add((i * longest) + part[i].Length - thought.Tokens.Length + u - 1); // the state that predicts token u
                 tokens.Add(thought.Tokens[u]);
-                maskRows.Add(SamplingMasks.RowAt(u, maxThoughtTokens));
+                maskRows.Add(SamplingMasks.RowAt(u, sampling.MinThoughtTokens, sampling.MaxThoughtTokens));
                 behaviour.Add(thought.LogProbabilities[u]);
                 advantage.Add(advantages[start + i]);
             }

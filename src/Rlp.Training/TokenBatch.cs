@@ -16,15 +16,16 @@ internal static class TokenBatch
         return tensor(ids, [sequences.Count, longest], device: device);
     }
 
-    /// <summary>[B, longest] int64, padded at the left, and the number of padding tokens of each row.</summary>
-    public static (Tensor Ids, int[] Padding) LeftPadded(IReadOnlyList<int[]> sequences, int padding, Device device)
+    /// <summary>Consecutive runs of sequences that hold at most so many tokens together (at least one sequence each).</summary>
+    public static IEnumerable<(int Start, int Count)> Split(IReadOnlyList<int> lengths, int tokens)
     {
-        var longest = sequences.Max(s => s.Length);
-        var ids = new long[sequences.Count * longest];
-        Array.Fill(ids, padding);
-        for (var row = 0; row < sequences.Count; row++)
-            for (var i = 0; i < sequences[row].Length; i++) ids[((row + 1) * longest) - sequences[row].Length + i] = sequences[row][i];
-        return (tensor(ids, [sequences.Count, longest], device: device), [.. sequences.Select(s => longest - s.Length)]);
+        for (var start = 0; start < lengths.Count;)
+        {
+            var count = 1;
+            for (long total = lengths[start]; start + count < lengths.Count && (total += lengths[start + count]) <= tokens;) count++;
+            yield return (start, count);
+            start += count;
+        }
     }
 
     /// <summary>Consecutive runs of sequences whose padded rectangle holds at most <paramref name="tokens"/> tokens (at least one sequence each).</summary>

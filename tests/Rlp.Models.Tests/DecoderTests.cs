@@ -1,9 +1,10 @@
+using Rlp.Models.Kernels;
 using static TorchSharp.torch;
 
 namespace Rlp.Models.Tests;
 
 /// <summary>What holds for every architecture.</summary>
-public sealed class DecoderTests
+public class DecoderTests
 {
     /// <summary>One token, and around the borders of the scan's chunks.</summary>
     private static readonly int[] Lengths = [1, TinyModels.Chunk - 1, TinyModels.Chunk, TinyModels.Chunk + 1, (3 * TinyModels.Chunk) + 5];
@@ -52,7 +53,7 @@ public sealed class DecoderTests
         {
             using var state = decoder.NewState(2, 29);
             var parts = new List<Tensor>();
-            foreach (var piece in pieces) parts.Add(decoder.Hidden(tokens.narrow(1, state.Length, piece), state));
+            foreach (var piece in pieces) parts.Add(decoder.Hidden(tokens.narrow(1, state.Lengths[0], piece), state));
 
             Assert.Equal(0, TinyModels.LargestDifference(full, decoder.Logits(cat(parts, 1))), 1e-5);
         }
@@ -60,25 +61,77 @@ public sealed class DecoderTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Rows_padded_at_the_left_decode_as_they_do_alone(string name)
+    public void Packed_sequences_give_what_each_gives_alone(string name)
     {
         using var noGradient = no_grad();
         using var decoder = TinyModels.Random(name);
-        int[] padding = [0, 4, 11, 12];
-        var tokens = TinyModels.Tokens(4, 20);
-        foreach (var first in new[] { 13, 3, 1 }) // in one piece; in two of which the first is all padding for some rows
-        {
-            using var state = decoder.NewState(4, 20);
-            var parts = new List<Tensor> { decoder.Hidden(tokens.narrow(1, 0, first), state, padding) };
-            if (first < 13) parts.Add(decoder.Hidden(tokens.narrow(1, first, 13 - first), state));
-            for (var t = 13; t < 20; t++) parts.Add(decoder.Hidden(tokens.narrow(1, t, 1), state));
-            var hidden = cat(parts, 1);
+        int[][] sequences = [Ids(9, 1), Ids(1, 2), Ids(20, 3), Ids(5, 4)];
+        using var pack = new PackedSequences(sequences, CPU);
 
-            Assert.False(hidden.isnan().any().item<bool>());
+        AssertClose(cat([.. sequences.Select(s => Alone(decoder, s))]), decoder.Hidden(pack));
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_sequence_that_continues_another_gives_what_both_give_as_one(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        foreach (var (sequences, continues) in Trees())
+        {
+            using var pack = new PackedSequences(sequences, CPU, continues);
+            var expected = sequences.Select((s, i) => continues[i] < 0 ? Alone(decoder, s) : Alone(decoder, [.. sequences[continues[i]], .. s])[^s.Length..]);
+
+            AssertClose(cat([.. expected]), decoder.Hidden(pack));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void The_gradient_through_a_shared_prefix_is_that_of_separate_sequences(string name)
+    {
+        using var decoder = TinyModels.Random(name);
+        foreach (var (sequences, continues) in Trees())
+        {
+            using var scope = NewDisposeScope();
+            using var pack = new PackedSequences(sequences, CPU, continues);
+            var weights = randn(pack.Total, decoder.Config.HiddenSize, generator: new Generator(5));
+            decoder.Parameters.ZeroGradients();
+            (decoder.Hidden(pack) * weights).sum().backward();
+            var shared = decoder.Parameters.Gradients!.clone();
+
+            decoder.Parameters.ZeroGradients();
+            for (var i = 0; i < sequences.Length; i++)
+            {
+                int[] whole = continues[i] < 0 ? sequences[i] : [.. sequences[continues[i]], .. sequences[i]];
+                var hidden = decoder.Hidden(tensor([.. whole.Select(t => (long)t)]).unsqueeze(0))[0];
+                (hidden[^sequences[i].Length..] * weights.narrow(0, pack.Starts[i], sequences[i].Length)).sum().backward();
+            }
+            var difference = (shared - decoder.Parameters.Gradients!).norm() / decoder.Parameters.Gradients!.norm();
+            Assert.InRange(difference.item<float>(), 0, 1e-6f);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Rows_of_different_lengths_decode_as_they_do_alone(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        int[][] rows = [Ids(13, 1), Ids(2, 2), Ids(9, 3), Ids(1, 4)];
+        int[][] more = [Ids(1, 5), Ids(7, 6), Ids(3, 7), Ids(2, 8)];
+        var next = TinyModels.Tokens(4, 5, seed: 9);
+        using var state = decoder.NewState(4, 20);
+        using PackedSequences first = new(rows, CPU), second = new(more, CPU);
+        decoder.Hidden(first, state);
+        decoder.Hidden(second, state);
+        for (var t = 0; t < 5; t++)
+        {
+            var logits = decoder.Decode(next.select(1, t), state);
             for (var row = 0; row < 4; row++)
             {
-                var alone = decoder.Hidden(tokens.narrow(0, row, 1).narrow(1, padding[row], 20 - padding[row]));
-                Assert.Equal(0, TinyModels.LargestDifference(alone, hidden.narrow(0, row, 1).narrow(1, padding[row], 20 - padding[row])), 1e-5);
+                int[] whole = [.. rows[row], .. more[row], .. next[row].narrow(0, 0, t + 1).data<long>().Select(id => (int)id)];
+                AssertClose(decoder.Logits(Alone(decoder, whole)[^1]), logits[row]);
             }
         }
     }
@@ -100,30 +153,36 @@ public sealed class DecoderTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void A_repeated_state_continues_as_separate_prefills_do(string name)
+    public void A_forked_state_continues_as_separate_rows_do_also_when_rows_are_given_up(string name)
     {
         using var noGradient = no_grad();
         using var decoder = TinyModels.Random(name);
-        int[] padding = [0, 3];
-        var prefix = TinyModels.Tokens(2, 10);
-        var next = TinyModels.Tokens(6, 3, seed: 5); // three continuations of each row
-        using var state = decoder.NewState(2, 10);
-        decoder.Hidden(prefix, state, padding);
-        using var repeated = state.Repeat(3, 13);
-        using var separate = decoder.NewState(6, 13);
-        decoder.Hidden(prefix.repeat_interleave(3, 0), separate, [.. padding.SelectMany(p => Enumerable.Repeat(p, 3))]);
-
-        for (var t = 0; t < 3; t++)
+        int[][] prefixes = [Ids(10, 1), Ids(1, 2), Ids(7, 3)];
+        using var pack = new PackedSequences(prefixes, CPU);
+        using var state = decoder.NewState(3, 10);
+        decoder.Hidden(pack, state);
+        using var forked = state.Fork(3, 9);
+        List<List<int>> rows = [.. Enumerable.Range(0, 9).Select(row => prefixes[row / 3].ToList())];
+        foreach (var (step, kept) in new (int, int[]?)[] { (0, null), (1, null), (2, [0, 1, 4, 5, 7, 8]), (3, null), (4, [1, 2, 5]), (5, [1, 2]), (6, [0]) })
         {
-            var token = next.narrow(1, t, 1);
-            Assert.Equal(0, TinyModels.LargestDifference(decoder.Hidden(token, separate), decoder.Hidden(token, repeated)), 1e-5);
+            if (kept is not null)
+            {
+                forked.Keep(kept);
+                rows = [.. kept.Select(row => rows[row])];
+            }
+            var tokens = TinyModels.Tokens(rows.Count, 1, seed: step).squeeze(1);
+            for (var row = 0; row < rows.Count; row++) rows[row].Add((int)tokens[row].item<long>());
+
+            var logits = decoder.Decode(tokens, forked);
+
+            Assert.Equal(rows.Count, logits.shape[0]);
+            for (var row = 0; row < rows.Count; row++) AssertClose(decoder.Logits(Alone(decoder, [.. rows[row]])[^1]), logits[row]);
         }
-        // The original has not moved.
-        using var again = state.Repeat(1, 11);
-        using var fresh = decoder.NewState(2, 11);
-        decoder.Hidden(prefix, fresh, padding);
-        var following = next.narrow(0, 0, 2).narrow(1, 0, 1);
-        Assert.Equal(0, TinyModels.LargestDifference(decoder.Hidden(following, fresh), decoder.Hidden(following, again)), 1e-5);
+        // Several tokens at once, and another fork of what has not moved.
+        using var again = state.Fork(1, 4);
+        int[][] following = [Ids(4, 6), Ids(1, 7), Ids(2, 8)];
+        using var more = new PackedSequences(following, CPU);
+        AssertClose(cat([.. following.Select((f, i) => Alone(decoder, [.. prefixes[i], .. f])[^f.Length..])]), decoder.Hidden(more, again));
     }
 
     [Theory]
@@ -137,8 +196,8 @@ public sealed class DecoderTests
 
         Assert.Contains("3 of 4", Assert.Throws<InvalidOperationException>(() => decoder.Hidden(TinyModels.Tokens(1, 2), state)).Message);
         Assert.Contains("rows", Assert.Throws<ArgumentException>(() => decoder.Hidden(TinyModels.Tokens(2, 1), state)).Message);
-        Assert.Throws<ArgumentOutOfRangeException>(() => state.Repeat(2, 2));
-        Assert.Equal(3, state.Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => state.Fork(0, 2));
+        Assert.Equal([3], state.Lengths);
         var last = decoder.Hidden(TinyModels.Tokens(1, 1, seed: 7), state);
         var full = decoder.Hidden(cat([TinyModels.Tokens(1, 3), TinyModels.Tokens(1, 1, seed: 7)], 1));
         Assert.Equal(0, TinyModels.LargestDifference(full.narrow(1, 3, 1), last), 1e-5);
@@ -272,4 +331,29 @@ public sealed class DecoderTests
         Assert.True(state.Bytes > 0);
         Assert.Equal(state.Bytes, decoder.Config.StateBytes(3, 17, sizeof(float)));
     }
+
+    /// <summary>Two prefixes with continuations, and a sequence that stands alone; one prefix longer than a tile of queries.</summary>
+    private static IEnumerable<(int[][] Sequences, int[] Continues)> Trees() =>
+    [
+        ([Ids(9, 1), Ids(4, 2), Ids(1, 3), Ids(6, 4), Ids(3, 5), Ids(2, 6), Ids(5, 7)], [-1, 0, 0, -1, 3, 0, -1]),
+        ([Ids(3, 1), Ids(70, 2), Ids(70, 3), Ids(33, 4)], [1, -1, 1, -1]),
+    ];
+
+    private static int[] Ids(int length, int seed) => [.. TinyModels.Tokens(1, length, seed).data<long>().Select(id => (int)id)];
+
+    private static Tensor Alone(IDecoder decoder, int[] sequence) => decoder.Hidden(tensor([.. sequence.Select(t => (long)t)]).unsqueeze(0))[0];
+
+    private static void AssertClose(Tensor expected, Tensor actual)
+    {
+        Assert.False(actual.isnan().any().item<bool>());
+        Assert.Equal(0, TinyModels.LargestDifference(expected, actual), 2e-5);
+    }
+}
+
+/// <summary>The same without the kernels of this system: what runs on CUDA, in bfloat16 and elsewhere.</summary>
+public sealed class DecoderByOperationsTests : DecoderTests, IDisposable
+{
+    private readonly IDisposable refusal = CpuKernels.Refuse();
+
+    public void Dispose() => refusal.Dispose();
 }

@@ -27,9 +27,9 @@ public sealed class OracleTests(ITestOutputHelper output)
         using var noGradient = inference_mode();
         using var oracle = new SharedOracle(name);
         var ids = tensor(oracle.Ids).unsqueeze(0);
-        using var state = oracle.Decoder.NewState(1, ids.shape[1]);
+        using var state = oracle.Decoder.NewState(1, (int)ids.shape[1]);
         List<Tensor> parts = [oracle.Decoder.Hidden(ids.narrow(1, 0, 37), state), oracle.Decoder.Hidden(ids.narrow(1, 37, 41), state)];
-        for (var t = state.Length; t < ids.shape[1]; t++) parts.Add(oracle.Decoder.Hidden(ids.narrow(1, t, 1), state));
+        for (var t = state.Lengths[0]; t < ids.shape[1]; t++) parts.Add(oracle.Decoder.Hidden(ids.narrow(1, t, 1), state));
         AssertClose(oracle, cat(parts, 1));
     }
 

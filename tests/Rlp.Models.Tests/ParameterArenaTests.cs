@@ -7,7 +7,7 @@ public sealed class ParameterArenaTests
     [Fact]
     public void Writing_the_flat_tensor_shows_in_the_leaves_and_their_gradients_gather_in_the_flat_gradient()
     {
-        using var arena = new ParameterArena(Qwen3Decoder.Layout(TinyModels.Config()), trainable: true);
+        using var arena = new ParameterArena(TransformerDecoder.Layout(TinyModels.Config()), trainable: true);
         using (no_grad()) arena.Values.fill_(2);
 
         (arena["0.down"].sum() * 3).backward();
@@ -23,7 +23,7 @@ public sealed class ParameterArenaTests
     [Fact]
     public void Leaves_lie_apart_on_64_byte_boundaries_and_matrices_come_first()
     {
-        var layout = Qwen3Decoder.Layout(TinyModels.Config(heads: 3, kvHeads: 1, headDim: 8, tied: false));
+        var layout = TransformerDecoder.Layout(TinyModels.Config(heads: 3, kvHeads: 1, headDim: 8, tied: false));
         long end = 0;
         foreach (var leaf in layout.Leaves)
         {
@@ -41,7 +41,7 @@ public sealed class ParameterArenaTests
     {
         string Digest(long seed)
         {
-            using var arena = new ParameterArena(Qwen3Decoder.Layout(TinyModels.Config()), trainable: false);
+            using var arena = new ParameterArena(TransformerDecoder.Layout(TinyModels.Config()), trainable: false);
             arena.Initialize(seed, 0.02);
             return arena.Sha256();
         }

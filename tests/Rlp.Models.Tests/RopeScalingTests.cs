@@ -49,11 +49,11 @@ public sealed class RopeScalingTests
         using var scaled = TinyModels.Random(config with { RopeScaling = new LinearRopeScaling(2) });
         using var rotary = new RotaryEmbedding(6, 10_000, null, ScalarType.Float32, CPU);
         using var half = new RotaryEmbedding(6, 10_000, new LinearRopeScaling(2), ScalarType.Float32, CPU);
-        var x = randn(1, 5, 2, 6);
+        var x = randn(5, 2, 6);
 
         // Position 2t under a factor of two is position t without.
-        var even = half.Apply(x, 0, tensor(new long[] { 0, 2, 4, 6, 8 }).unsqueeze(0), 8);
-        Assert.Equal(0, TinyModels.LargestDifference(rotary.Apply(x, 0, null, 4), even), 1e-6);
+        var even = half.Apply(x, arange(5) * 2, 8);
+        Assert.Equal(0, TinyModels.LargestDifference(rotary.Apply(x, arange(5), 4), even), 1e-6);
         var tokens = TinyModels.Tokens(1, 12);
         Assert.True(TinyModels.LargestDifference(plain.Hidden(tokens), scaled.Hidden(tokens)) > 1e-3, "the decoder should use its scaling");
     }
@@ -75,12 +75,13 @@ public sealed class RopeScalingTests
     public void Rotation_keeps_norms_and_depends_on_distance_alone()
     {
         using var rotary = new RotaryEmbedding(8, 10_000, null, ScalarType.Float64, CPU);
-        var q = randn(1, 1, 1, 8, dtype: float64);
-        var k = randn(1, 1, 1, 8, dtype: float64);
+        var q = randn(1, 1, 8, dtype: float64);
+        var k = randn(1, 1, 8, dtype: float64);
+        Tensor At(Tensor x, int position) => rotary.Apply(x, tensor([(long)position]), position);
         double Score(int at, int distance) =>
-            (rotary.Apply(q, at + distance, null, at + distance) * rotary.Apply(k, at, null, at)).sum().item<double>();
+            (At(q, at + distance) * At(k, at)).sum().item<double>();
 
-        Assert.Equal(q.norm().item<double>(), rotary.Apply(q, 37, null, 37).norm().item<double>(), 1e-12);
+        Assert.Equal(q.norm().item<double>(), At(q, 37).norm().item<double>(), 1e-12);
         Assert.Equal(Score(0, 5), Score(100, 5), 1e-12);
         Assert.NotEqual(Score(0, 5), Score(0, 6), 1e-3);
     }

@@ -43,7 +43,7 @@ public sealed class SafeTensorsTests : IDisposable
     [Fact]
     public void Missing_extra_and_misshaped_tensors_are_all_listed()
     {
-        using var arena = new ParameterArena(Qwen3Decoder.Layout(TinyModels.Config()), trainable: false);
+        using var arena = new ParameterArena(TransformerDecoder.Layout(TinyModels.Config()), trainable: false);
         var tensors = arena.Layout.Slots.Where(s => s.Name != "model.norm.weight")
             .Select(s => (s.Name, s.Name == "model.layers.0.mlp.down_proj.weight" ? zeros(3, 4) : arena.View(s))).Append(("surplus", zeros(1))).ToList();
         SafeTensors.Save(File("c.safetensors"), tensors);

@@ -1,6 +1,7 @@
 using Rlp.Models;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
+using Rlp.Training.Sampling;
 using static TorchSharp.torch;
 
 namespace Rlp.Training.Tests;
@@ -21,7 +22,7 @@ public sealed class LearnerTests
 
     private static IReadOnlyList<ScoredGroup> Groups(TinyPolicy policy, double teacherEvidence = -2.5, double staleness = 0)
     {
-        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 4, temperature: 0.7, maxThoughtTokens: 6);
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 4, new SamplingSettings { Temperature = 0.7, MaxThoughtTokens = 6 });
         return [.. sampler.Sample(1, policy.Positions("1+2=", "3+4-5=", "9="), 4).Select(g => new ScoredGroup(
             g with { Thoughts = [.. g.Thoughts.Select((t, i) => t with { LogProbabilities = [.. t.LogProbabilities.Select(l => (float)(l + (staleness * (i - 1.5))))] })] },
             teacherEvidence))];

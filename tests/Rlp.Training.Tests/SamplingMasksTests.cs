@@ -1,4 +1,5 @@
 using Rlp.Models.Tokenizers;
+using Rlp.Training.Sampling;
 
 namespace Rlp.Training.Tests;
 
@@ -33,7 +34,7 @@ public sealed class SamplingMasksTests
     public void Thoughts_hold_no_rows_of_the_model_that_are_no_tokens()
     {
         using var policy = new TinyPolicy(spareRows: 500);
-        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 1, temperature: 2.0, maxThoughtTokens: 5);
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 1, new SamplingSettings { Temperature = 2.0, MaxThoughtTokens = 5 });
 
         var thoughts = sampler.Sample(1, policy.Positions("1+2="), 200)[0].Thoughts;
 

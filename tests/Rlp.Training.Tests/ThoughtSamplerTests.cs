@@ -1,3 +1,4 @@
+using Rlp.Training.Sampling;
 
 namespace Rlp.Training.Tests;
 
@@ -8,7 +9,7 @@ public sealed class ThoughtSamplerTests
     [Fact]
     public void Thoughts_are_never_empty_hold_no_padding_or_begin_marker_and_end_with_the_end_marker()
     {
-        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 1, temperature: 2.0, maxThoughtTokens: 5);
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 1, new SamplingSettings { Temperature = 2.0, MaxThoughtTokens = 5 });
         var thoughts = sampler.Sample(1, policy.Positions("1+2=", "7-3="), 200).SelectMany(g => g.Thoughts).ToList();
 
         Assert.All(thoughts, t =>
@@ -25,7 +26,7 @@ public sealed class ThoughtSamplerTests
     [Fact]
     public void A_thought_cut_at_the_limit_is_closed_without_choice_and_counted()
     {
-        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 1, temperature: 2.0, maxThoughtTokens: 4);
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 1, new SamplingSettings { Temperature = 2.0, MaxThoughtTokens = 4 });
         var thoughts = sampler.Sample(1, policy.Positions("1+2="), 200)[0].Thoughts;
 
         Assert.Contains(thoughts, t => t.Clipped);
@@ -40,7 +41,7 @@ public sealed class ThoughtSamplerTests
     public void A_thought_depends_on_its_group_and_member_but_not_on_the_company_it_is_sampled_in(string architecture)
     {
         using var policy = new TinyPolicy(architecture: architecture);
-        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 5, temperature: 1.0, maxThoughtTokens: 6);
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 5, new SamplingSettings { Temperature = 1.0, MaxThoughtTokens = 6 });
         var positions = policy.Positions("1+2=", "3+4-5=", "9=");
         var together = sampler.Sample(7, positions, 6);
         var fewer = sampler.Sample(7, positions, 3);
@@ -63,7 +64,7 @@ public sealed class ThoughtSamplerTests
     public void Evidence_from_the_state_agrees_with_a_full_teacher_forced_pass(string architecture)
     {
         using var policy = new TinyPolicy(architecture: architecture);
-        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 2, temperature: 1.0, maxThoughtTokens: 6);
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 2, new SamplingSettings { Temperature = 1.0, MaxThoughtTokens = 6 });
         var groups = sampler.Sample(1, policy.Positions("1+2=", "3+4-5=", "9="), 8);
 
         var full = new EvidenceScorer(policy.Decoder, policy.Tokenizer, 64).WithThought(groups);
@@ -78,7 +79,7 @@ public sealed class ThoughtSamplerTests
     {
         const int samples = 8000;
         const double temperature = 0.8;
-        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 3, temperature, maxThoughtTokens: 3);
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 3, new SamplingSettings { Temperature = temperature, MaxThoughtTokens = 3 });
         var position = policy.Positions("4-4=")[0];
         var counts = sampler.Sample(1, [position], samples)[0].Thoughts.CountBy(t => t.Tokens[0]).ToDictionary();
 
@@ -106,6 +107,6 @@ public sealed class ThoughtSamplerTests
     public void Drawing_inverts_the_distribution_and_never_gives_a_token_of_probability_zero(double noise, long expected)
     {
         var logProbabilities = TorchSharp.torch.tensor(new[,] { { double.NegativeInfinity, Math.Log(0.25), double.NegativeInfinity, Math.Log(0.75), double.NegativeInfinity } });
-        Assert.Equal(expected, ThoughtSampler.Draw(logProbabilities, TorchSharp.torch.tensor(new[] { noise })).item<long>());
+        Assert.Equal(expected, DeviceDecoding.Draw(logProbabilities, TorchSharp.torch.tensor(new[] { noise })).item<long>());
     }
 }

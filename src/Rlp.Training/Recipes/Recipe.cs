@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Rlp.Corpora;
+using Rlp.Training.Sampling;
 
 namespace Rlp.Training.Recipes;
 
@@ -276,6 +277,30 @@ public sealed record RlpSettings
 
     /// <summary>Longest thought in tokens, the end marker included.</summary>
     public int MaxThoughtTokens { get; init; } = 2048;
+
+    /// <summary>Shortest thought in tokens, the end marker included; null: 2, for a thought is never empty.</summary>
+    public int? MinThoughtTokens { get; init; }
+
+    /// <summary>Thoughts are drawn from the k most probable tokens only; null: from all.</summary>
+    public int? TopK { get; init; }
+
+    /// <summary>Thoughts are drawn from the fewest tokens whose probabilities sum to this; null: from all.</summary>
+    public double? TopP { get; init; }
+
+    /// <summary>Thoughts are drawn from tokens of at least this share of the greatest probability; null: from all.</summary>
+    public double? MinP { get; init; }
+
+    /// <summary>How thoughts are drawn.</summary>
+    [JsonIgnore]
+    public SamplingSettings Sampling => new()
+    {
+        Temperature = Temperature,
+        MaxThoughtTokens = MaxThoughtTokens,
+        MinThoughtTokens = MinThoughtTokens ?? 2,
+        TopK = TopK ?? 0,
+        TopP = TopP ?? 1,
+        MinP = MinP ?? 0,
+    };
 
     public PositionSettings Positions { get; init; } = new();
 

@@ -1,6 +1,7 @@
-using Rlp.Models;
 using Rlp.Models.Tokenizers;
+using Rlp.Models;
 using Rlp.Training.Recipes;
+using Rlp.Training.Sampling;
 
 namespace Rlp.Training.Engines.Torch;
 
@@ -19,7 +20,7 @@ internal sealed class TorchRolloutEngine : IRolloutEngine
         tokenizer = RecipeNetwork.Tokenizer(context.Recipe);
         policy = Decoder.Create(RecipeNetwork.Config(context.Recipe, tokenizer),
             context.Weights.Get<ParameterArena>(context.RunId, TorchLearnerEngine.Published));
-        if (context.Stage.Rlp is { } rlp) sampler = new ThoughtSampler(policy, tokenizer, context.Recipe.Seed, rlp.Temperature, rlp.MaxThoughtTokens);
+        if (context.Stage.Rlp is { } rlp) sampler = new ThoughtSampler(policy, tokenizer, context.Recipe.Seed, rlp.Sampling);
     }
 
     public IReadOnlyList<SampledGroup> Sample(long step, IReadOnlyList<GroupPosition> positions) =>

@@ -1,6 +1,6 @@
 using Rlp.Corpora;
 
-namespace Rlp.Training;
+namespace Rlp.Training.Sampling;
 
 /// <summary>What a random number is drawn for; keeps the counters of different uses apart.</summary>
 public enum NoisePurpose

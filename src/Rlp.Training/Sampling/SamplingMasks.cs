@@ -1,7 +1,7 @@
 using Rlp.Models.Tokenizers;
 using static TorchSharp.torch;
 
-namespace Rlp.Training;
+namespace Rlp.Training.Sampling;
 
 /// <summary>
 /// Which tokens a thought may hold at which place, as additive masks [3, V]; sampler and learner use the same ones, or old and new
@@ -9,7 +9,7 @@ namespace Rlp.Training;
 /// </summary>
 public sealed class SamplingMasks : IDisposable
 {
-    /// <summary>The first token: not the end marker, for a thought is never empty.</summary>
+    /// <summary>The first tokens: not the end marker, for a thought is never empty.</summary>
     public const int First = 0;
 
     /// <summary>Any token but padding and the begin marker.</summary>
@@ -45,8 +45,8 @@ public sealed class SamplingMasks : IDisposable
         return tensor(Enumerable.Range(0, modelVocabularySize).Select(id => tokenizer.Holds(id) ? 0f : float.NegativeInfinity).ToArray());
     }
 
-    /// <summary>Which mask rules the token at an index of a thought of at most <paramref name="maxThoughtTokens"/> tokens.</summary>
-    public static int RowAt(int index, int maxThoughtTokens) => index == maxThoughtTokens - 1 ? Forced : index == 0 ? First : Middle;
+    /// <summary>Which mask rules the token at an index of a thought of so many tokens.</summary>
+    public static int RowAt(int index, int minimum, int maximum) => index == maximum - 1 ? Forced : index < minimum - 1 ? First : Middle;
 
     /// <summary>[V].</summary>
     public Tensor Row(int row) => rows[row];
