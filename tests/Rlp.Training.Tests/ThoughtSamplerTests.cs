@@ -1,3 +1,4 @@
+using Rlp.Training.Engines;
 using Rlp.Training.Sampling;
 
 namespace Rlp.Training.Tests;
@@ -83,20 +84,80 @@ public sealed class ThoughtSamplerTests
         var position = policy.Positions("4-4=")[0];
         var counts = sampler.Sample(1, [position], samples)[0].Thoughts.CountBy(t => t.Tokens[0]).ToDictionary();
 
-        // The distribution once more, from logits and plain arithmetic.
-        using var noGradient = TorchSharp.torch.no_grad();
-        var tokens = TorchSharp.torch.tensor(position.Prefix.Append(policy.Tokenizer.BeginThought).Select(t => (long)t).ToArray()).unsqueeze(0);
-        var hidden = policy.Decoder.Hidden(tokens);
-        var logits = policy.Decoder.Logits(hidden.select(1, hidden.shape[1] - 1)).data<float>().ToArray();
-        int[] forbidden = [policy.Tokenizer.Padding, policy.Tokenizer.BeginThought, policy.Tokenizer.EndThought];
-        var weights = logits.Select((l, v) => forbidden.Contains(v) ? 0 : Math.Exp(l / temperature)).ToArray();
+        var probabilities = FirstProbabilities(position, temperature);
         var chiSquare = 0.0;
-        for (var v = 0; v < weights.Length; v++)
+        for (var v = 0; v < probabilities.Length; v++)
         {
-            var expected = samples * weights[v] / weights.Sum();
+            var expected = samples * probabilities[v];
             if (expected > 0) chiSquare += Math.Pow(counts.GetValueOrDefault(v) - expected, 2) / expected;
         }
         Assert.True(chiSquare < 40, $"chi-square {chiSquare:F1} with 13 degrees of freedom"); // above 40: one in 10,000
+    }
+
+    [Fact]
+    public void No_thought_is_shorter_than_the_minimum()
+    {
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 1,
+            new SamplingSettings { Temperature = 2.0, MinThoughtTokens = 4, MaxThoughtTokens = 6 });
+        var lengths = sampler.Sample(1, policy.Positions("1+2="), 300)[0].Thoughts.CountBy(t => t.Tokens.Length).ToDictionary();
+
+        Assert.Equal([4, 5, 6], lengths.Keys.Order());
+    }
+
+    [Theory]
+    [InlineData(3, 1.0, 0.0)]
+    [InlineData(0, 0.6, 0.0)]
+    [InlineData(0, 1.0, 0.3)]
+    [InlineData(5, 0.8, 0.1)]
+    public void Truncated_first_tokens_come_as_often_as_the_truncated_distribution_says(int topK, double topP, double minP)
+    {
+        const int samples = 8000;
+        using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 3,
+            new SamplingSettings { Temperature = 0.8, MaxThoughtTokens = 3, TopK = topK, TopP = topP, MinP = minP });
+        var position = policy.Positions("4-4=")[0];
+        var thoughts = sampler.Sample(1, [position], samples)[0].Thoughts;
+        var counts = thoughts.CountBy(t => t.Tokens[0]).ToDictionary();
+
+        // Top-k, then top-p of what is left, then min-p, in plain arithmetic.
+        var all = FirstProbabilities(position, 0.8);
+        var kept = all.Select((p, v) => (p, v)).Where(t => t.p > 0).OrderByDescending(t => t.p).ToList();
+        if (topK > 0) kept = [.. kept.Take(topK)];
+        var mass = kept.Sum(t => t.p);
+        kept = [.. kept.TakeWhile((_, i) => kept.Take(i).Sum(t => t.p) < topP * mass)];
+        kept = [.. kept.Where(t => t.p >= minP * kept[0].p)];
+        Assert.InRange(kept.Count, 2, all.Count(p => p > 0) - 1);
+        var chiSquare = kept.Sum(t => Math.Pow(counts.GetValueOrDefault(t.v) - (samples * t.p / kept.Sum(k => k.p)), 2) / (samples * t.p / kept.Sum(k => k.p)));
+        Assert.True(chiSquare < 36, $"chi-square {chiSquare:F1} with {kept.Count - 1} degrees of freedom"); // above 36: less than one in 10,000
+        Assert.All(counts.Keys, v => Assert.Contains(kept, t => t.v == v));
+        // The behaviour's log-probabilities are those before truncation, as the learner computes them.
+        Assert.All(thoughts, t => Assert.Equal(Math.Log(all[t.Tokens[0]]), t.LogProbabilities[0], 1e-4));
+    }
+
+    [Theory]
+    [MemberData(nameof(TinyPolicy.Architectures), MemberType = typeof(TinyPolicy))]
+    public void Decoding_on_an_accelerator_gives_the_same_thoughts_as_decoding_on_the_host(string architecture)
+    {
+        using var policy = new TinyPolicy(architecture: architecture);
+        foreach (var settings in new[]
+                 {
+                     new SamplingSettings { Temperature = 1.5, MaxThoughtTokens = 40 },
+                     new SamplingSettings { Temperature = 1.5, MinThoughtTokens = 7, MaxThoughtTokens = 40, TopK = 9, TopP = 0.9, MinP = 0.02 },
+                 })
+        {
+            var positions = policy.Positions("1+2=", "3+4-5=", "9=", "7-");
+            using var sampler = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 2, settings);
+            var host = sampler.Sample(1, positions, 16);
+            using var byTensors = new ThoughtSampler(policy.Decoder, policy.Tokenizer, seed: 2, settings) { LogitsOnHost = false };
+            var device = byTensors.Sample(1, positions, 16);
+
+            Assert.True(host.Max(g => g.Thoughts.Max(t => t.Tokens.Length)) > 17, "some thoughts should outlive the first look at the finished ones");
+            foreach (var (expected, actual) in host.SelectMany(g => g.Thoughts).Zip(device.SelectMany(g => g.Thoughts)))
+            {
+                Assert.Equal(expected.Tokens, actual.Tokens);
+                Assert.Equal(expected.PredictedEvidence, actual.PredictedEvidence, 1e-5);
+                Assert.All(expected.LogProbabilities.Zip(actual.LogProbabilities), p => Assert.Equal(p.First, p.Second, 1e-4f));
+            }
+        }
     }
 
     [Theory]
@@ -108,5 +169,17 @@ public sealed class ThoughtSamplerTests
     {
         var logProbabilities = TorchSharp.torch.tensor(new[,] { { double.NegativeInfinity, Math.Log(0.25), double.NegativeInfinity, Math.Log(0.75), double.NegativeInfinity } });
         Assert.Equal(expected, DeviceDecoding.Draw(logProbabilities, TorchSharp.torch.tensor(new[] { noise })).item<long>());
+    }
+
+    /// <summary>The distribution of a thought's first token once more, from logits and plain arithmetic.</summary>
+    private double[] FirstProbabilities(GroupPosition position, double temperature)
+    {
+        using var noGradient = TorchSharp.torch.no_grad();
+        var tokens = TorchSharp.torch.tensor(position.Prefix.Append(policy.Tokenizer.BeginThought).Select(t => (long)t).ToArray()).unsqueeze(0);
+        var hidden = policy.Decoder.Hidden(tokens);
+        var logits = policy.Decoder.Logits(hidden.select(1, hidden.shape[1] - 1)).data<float>().ToArray();
+        int[] forbidden = [policy.Tokenizer.Padding, policy.Tokenizer.BeginThought, policy.Tokenizer.EndThought];
+        var weights = logits.Select((l, v) => forbidden.Contains(v) ? 0 : Math.Exp(l / temperature)).ToArray();
+        return [.. weights.Select(w => w / weights.Sum())];
     }
 }

@@ -15,6 +15,9 @@ public sealed class ThoughtSampler(IDecoder policy, ITokenizer tokenizer, long s
 {
     private readonly SamplingMasks masks = new(tokenizer, policy.Config.VocabularySize, policy.Parameters.Values.device);
 
+    /// <summary>Whether logits lie in the host's memory, where tokens are drawn as they lie there.</summary>
+    internal bool LogitsOnHost { get; init; } = policy.Parameters.Values.device_type == DeviceType.CPU;
+
     /// <summary>G thoughts for each position.</summary>
     public IReadOnlyList<SampledGroup> Sample(long step, IReadOnlyList<GroupPosition> positions, int groupSize, NoisePurpose purpose = NoisePurpose.Thought)
     {
@@ -44,7 +47,7 @@ public sealed class ThoughtSampler(IDecoder policy, ITokenizer tokenizer, long s
 
         var thoughts = new ThoughtBatch(step, positions, groupSize, purpose, seed, settings.MaxThoughtTokens, tokenizer.EndThought);
         Tensor? predictions = keepPredictions ? zeros(thoughts.Count, policy.Config.VocabularySize, dtype: float32, device: device) : null;
-        if (device.type == DeviceType.CPU) HostDecoding.Run(policy, masks, settings, state, first, thoughts, predictions);
+        if (LogitsOnHost) HostDecoding.Run(policy, masks, settings, state, first, thoughts, predictions);
         else DeviceDecoding.Run(policy, masks, settings, state, first, thoughts, predictions);
         return (thoughts.Groups(), predictions?.MoveToOuterDisposeScope());
     }
