@@ -86,6 +86,7 @@ internal static unsafe class PackedAttention
             KeyStride = stride,
             Values = values + ((long)plan.Tokens.Starts[sequence] * shape.Width),
             ValueStride = shape.Width,
+            HeadStride = shape.HeadDim,
             Count = plan.Tokens.Lengths[sequence],
         };
     }
@@ -95,7 +96,7 @@ internal static unsafe class PackedAttention
         GroupedQueryAttention attention, Tensor qkv, Tensor rotated, Tensor output, Tensor logSumExp, ForwardPlan plan, DecoderState state, KeyValueState cache)
     {
         var shape = attention.Shape;
-        long width = shape.KeyValueHeads * shape.HeadDim, bytes = width * sizeof(float);
+        long bytes = shape.HeadDim * sizeof(float);
         var segments = Segments(attention, qkv, rotated, output, logSumExp, plan);
         for (var row = 0; row < segments.Length; row++)
         {
@@ -103,9 +104,12 @@ internal static unsafe class PackedAttention
             var own = cache.Block(state.Slots[row], state.Lengths[row] + segment.Count);
             for (var t = 0; t < segment.Count; t++)
             {
-                var place = (state.Lengths[row] + t) * width;
-                Buffer.MemoryCopy(segment.Own.Keys + (t * segment.Own.KeyStride), own.Keys + place, bytes, bytes);
-                Buffer.MemoryCopy(segment.Own.Values + (t * segment.Own.ValueStride), own.Values + place, bytes, bytes);
+                var place = (state.Lengths[row] + t) * (long)shape.HeadDim;
+                for (var head = 0; head < shape.KeyValueHeads; head++)
+                {
+                    Buffer.MemoryCopy(segment.Own.KeysOf(head) + (t * segment.Own.KeyStride), own.KeysOf(head) + place, bytes, bytes);
+                    Buffer.MemoryCopy(segment.Own.ValuesOf(head) + (t * segment.Own.ValueStride), own.ValuesOf(head) + place, bytes, bytes);
+                }
             }
             segment.Own = own;
             if (state.Parent is { } parent)

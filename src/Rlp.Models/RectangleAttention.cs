@@ -24,11 +24,11 @@ internal static class RectangleAttention
         var outputs = new List<Tensor>();
         foreach (var part in plan.Parts)
         {
-            var (keys, values) = (part.Of(k), part.Of(v)); // [n, T, kv, D]
+            var (keys, values) = (part.Of(k).transpose(1, 2), part.Of(v).transpose(1, 2)); // [n, kv, T, D]
             if (part.Continued is { } continued)
             {
-                keys = cat([continued.Of(k).index_select(0, part.ContinuedRows!), keys], 1);
-                values = cat([continued.Of(v).index_select(0, part.ContinuedRows!), values], 1);
+                keys = cat([continued.Of(k).index_select(0, part.ContinuedRows!).transpose(1, 2), keys], 2);
+                values = cat([continued.Of(v).index_select(0, part.ContinuedRows!).transpose(1, 2), values], 2);
             }
             outputs.Add(Attend(attention.Shape, part.Of(q), keys, values, part.Mask(q.dtype)).flatten(0, 1));
         }
@@ -38,8 +38,8 @@ internal static class RectangleAttention
     private static Tensor Cached(AttentionShape shape, Tensor q, Tensor k, Tensor v, ForwardPlan plan, DecoderState state, KeyValueState cache)
     {
         var part = plan.Parts[0];
-        cache.Store(part.Storage(state.Capacity), k, v);
-        var (keys, values) = (cache.Keys.narrow(1, 0, part.OwnLength), cache.Values.narrow(1, 0, part.OwnLength)); // [N, own, kv, D]
+        cache.Store(part.Storage(shape.KeyValueHeads, state.Capacity), k, v);
+        var (keys, values) = (cache.Keys.narrow(2, 0, part.OwnLength), cache.Values.narrow(2, 0, part.OwnLength)); // [N, kv, own, D]
         var output = state.Parent is null
             ? Attend(shape, part.Of(q), keys, values, part.Mask(q.dtype))
             : AttendForked(shape, part.Of(q), keys, values, cache.Parent!, plan.Forked, part);
@@ -50,22 +50,22 @@ internal static class RectangleAttention
     /// Rows that share a prefix are folded into the query dimension, so that its keys and values are read once for all of them and never copied.
     /// </summary>
     /// <param name="q">[N, T, heads, D].</param>
-    /// <param name="keys">[N, own, kv, D].</param>
+    /// <param name="keys">[N, kv, own, D].</param>
     /// <returns>[N, T, heads D].</returns>
     private static Tensor AttendForked(
         AttentionShape shape, Tensor q, Tensor keys, Tensor values, KeyValueState parent, ForkedRows forked, SequenceRectangle part)
     {
         long rows = q.shape[0], length = q.shape[1], kv = shape.KeyValueHeads, dim = shape.HeadDim, folded = shape.Group * length;
-        var prefixKeys = parent.Keys.narrow(1, 0, part.PrefixLength); // [parents, P, kv, D]
-        var prefixValues = parent.Values.narrow(1, 0, part.PrefixLength);
+        var prefixKeys = parent.Keys.narrow(2, 0, part.PrefixLength); // [parents, kv, P, D]
+        var prefixValues = parent.Values.narrow(2, 0, part.PrefixLength);
         var parents = prefixKeys.shape[0];
         var queries = q.view(rows, length, kv, shape.Group, dim).permute(0, 2, 3, 1, 4).reshape(rows, kv, folded, dim);
 
-        var scores = cat([Rows(Folded(queries).matmul(prefixKeys.permute(0, 2, 3, 1))), queries.matmul(keys.permute(0, 2, 3, 1))], -1) * shape.Scale;
+        var scores = cat([Rows(Folded(queries).matmul(prefixKeys.transpose(2, 3))), queries.matmul(keys.transpose(2, 3))], -1) * shape.Scale;
         if (part.Mask(q.dtype) is { } mask) scores = (scores.view(rows, kv, shape.Group, length, -1) + mask.unsqueeze(2)).view(rows, kv, folded, -1);
         var weights = nn.functional.softmax(scores.AtLeastFloat32(), -1).to(q.dtype); // [N, kv, folded, P + own]
-        var output = Rows(Folded(weights.narrow(-1, 0, part.PrefixLength)).matmul(prefixValues.transpose(1, 2)))
-            + weights.narrow(-1, part.PrefixLength, part.OwnLength).matmul(values.transpose(1, 2)); // [N, kv, folded, D]
+        var output = Rows(Folded(weights.narrow(-1, 0, part.PrefixLength)).matmul(prefixValues))
+            + weights.narrow(-1, part.PrefixLength, part.OwnLength).matmul(values); // [N, kv, folded, D]
         return output.view(rows, kv, shape.Group, length, dim).permute(0, 3, 1, 2, 4).reshape(rows, length, shape.Heads * dim);
 
         // [N, kv, folded, x] to [parents, kv, most * folded, x], and back.
@@ -76,13 +76,13 @@ internal static class RectangleAttention
     }
 
     /// <param name="q">[n, T, heads, D].</param>
-    /// <param name="k">[n, keys, kv, D].</param>
+    /// <param name="k">[n, kv, keys, D].</param>
     /// <param name="mask">[n, 1, T, keys], additive.</param>
     /// <returns>[n, T, heads D].</returns>
     private static Tensor Attend(AttentionShape shape, Tensor q, Tensor k, Tensor v, Tensor? mask)
     {
         var (rows, length) = (q.shape[0], q.shape[1]);
-        Tensor Heads(Tensor x) => x.transpose(1, 2).repeat_interleave(shape.Group, 1); // [n, heads, keys, D]
+        Tensor Heads(Tensor x) => x.repeat_interleave(shape.Group, 1); // [n, heads, keys, D]
         return nn.functional.scaled_dot_product_attention(q.transpose(1, 2), Heads(k), Heads(v), mask)
             .transpose(1, 2).reshape(rows, length, shape.Heads * shape.HeadDim);
     }

@@ -60,12 +60,13 @@ internal sealed class SequenceRectangle
     /// <summary>[M, ...] to [rows, Length, ...].</summary>
     public Tensor Of(Tensor packed) => packed.index_select(0, places).view([Sequences.Length, Length, .. packed.shape[1..]]);
 
-    /// <summary>Where each token of the pack is stored in the state, one row's places behind the other's: [M] int64.</summary>
-    public Tensor Storage(long capacity)
+    /// <summary>Where each head of each token of the pack is stored in the state, all rows' heads' tokens one behind the other: [M * heads] int64.</summary>
+    public Tensor Storage(int heads, long capacity)
     {
         return storage ??= keep(tensor([.. Enumerable.Range(0, Sequences.Length).SelectMany(Places)], device: device));
 
-        IEnumerable<long> Places(int row) => Enumerable.Range(0, Tokens(row)).Select(t => (row * capacity) + Past(row) + t);
+        IEnumerable<long> Places(int row) => Enumerable.Range(0, Tokens(row))
+            .SelectMany(t => Enumerable.Range(0, heads).Select(head => ((((long)row * heads) + head) * capacity) + Past(row) + t));
     }
 
     /// <summary>

@@ -12,6 +12,7 @@ public sealed class TransformerDecoder : Decoder
     private readonly RotaryEmbedding rotary;
     private readonly GroupedQueryAttention[] attention;
     private readonly SwiGlu[] mlp;
+    private PackedWeights? packed;
 
     public TransformerDecoder(TransformerConfig config, ParameterArena parameters) : base(config, parameters)
     {
@@ -54,11 +55,21 @@ public sealed class TransformerDecoder : Decoder
     internal (GroupedQueryAttention Attention, SwiGlu Mlp, Tensor AttentionNorm, Tensor MlpNorm) Layer(int layer) =>
         (attention[layer], mlp[layer], Parameters[AttentionNorm(layer)], Parameters[MlpNorm(layer)]);
 
+    /// <summary>The matrices as decoding reads them, with the values that they have now. Valid until the decoder is disposed.</summary>
+    internal PackedWeights Pack()
+    {
+        packed ??= new PackedWeights(this);
+        packed.Load();
+        return packed;
+    }
+
     public override Tensor Decode(Tensor tokens, DecoderState state)
     {
         if (!CpuKernels.Serve(Parameters.Values)) return base.Decode(tokens, state);
         var step = (DecodingStep)(state.Workspace ??= new DecodingStep(this, state));
-        return step.Run(tokens);
+        if (tokens.is_contiguous()) return step.Run(tokens);
+        using var contiguous = tokens.contiguous();
+        return step.Run(contiguous);
     }
 
     private protected override Tensor Block(int layer, Tensor x, ForwardPlan plan, DecoderState? state)
@@ -80,5 +91,9 @@ public sealed class TransformerDecoder : Decoder
 
     private Tensor Norm(Tensor x, string weight) => RmsNorm.Apply(x, Parameters[weight], Config.RmsNormEps);
 
-    public override void Dispose() => rotary.Dispose();
+    public override void Dispose()
+    {
+        rotary.Dispose();
+        packed?.Dispose();
+    }
 }

@@ -187,6 +187,42 @@ public class DecoderTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public void Many_rows_at_once_decode_as_they_do_alone(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        int[][] prefixes = [Ids(6, 1), Ids(17, 2)];
+        using var pack = new PackedSequences(prefixes, CPU);
+        using var state = decoder.NewState(2, 17);
+        decoder.Hidden(pack, state);
+        using var forked = state.Fork(37, 3); // enough for each thread to take whole rows, and odd
+        var first = TinyModels.Tokens(74, 1, seed: 3).squeeze(1);
+        var second = TinyModels.Tokens(74, 1, seed: 4).squeeze(1);
+        decoder.Decode(first, forked);
+        var logits = decoder.Decode(second, forked);
+        foreach (var row in new[] { 0, 1, 35, 36, 37, 38, 73 })
+        {
+            int[] whole = [.. prefixes[row / 37], (int)first[row].item<long>(), (int)second[row].item<long>()];
+            AssertClose(decoder.Logits(Alone(decoder, whole)[^1]), logits[row]);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_new_state_decodes_with_the_parameters_as_they_are_then(string name)
+    {
+        using var noGradient = no_grad();
+        using var decoder = TinyModels.Random(name);
+        var tokens = tensor(new long[] { 3, 5 });
+        using (var before = decoder.NewState(2, 1)) decoder.Decode(tokens, before);
+        decoder.Parameters.Values.mul_(1.1);
+        using var state = decoder.NewState(2, 1);
+
+        AssertClose(decoder.Logits(decoder.Hidden(tokens.unsqueeze(1))).squeeze(1), decoder.Decode(tokens, state));
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void A_full_state_refuses_another_token_and_is_left_as_it_was(string name)
     {
         using var noGradient = no_grad();

@@ -14,12 +14,16 @@ internal readonly record struct AttentionShape(int Heads, int KeyValueHeads, int
     public float Scale => 1f / MathF.Sqrt(HeadDim);
 }
 
-/// <summary>Keys and values of consecutive tokens: token t's head h begins at t * stride + h * headDim.</summary>
+/// <summary>Keys and values of consecutive tokens: token t's head h begins at t * stride + h * head stride.</summary>
 internal unsafe struct KeyBlock
 {
     public float* Keys, Values;
-    public long KeyStride, ValueStride;
+    public long KeyStride, ValueStride, HeadStride;
     public int Count;
+
+    public readonly float* KeysOf(int head) => Keys + (head * HeadStride);
+
+    public readonly float* ValuesOf(int head) => Values + (head * HeadStride);
 }
 
 /// <summary>
@@ -105,10 +109,10 @@ internal static unsafe class AttentionKernel
             sums[r] = Floats.ExpSum(line, shape.Scale, shift, (int)stride);
             s.LogSumExp[((long)(row + r) * shape.Heads) + head] = shift + MathF.Log(sums[r]);
         }
-        long width = shape.Heads * dim, offset = keyHead * dim;
+        long width = shape.Heads * dim;
         if (s.Prefix.Count > 0)
-            Blas.Times(rows, dim, s.Prefix.Count, 1, scores, stride, s.Prefix.Values + offset, s.Prefix.ValueStride, 0, output, width);
-        Blas.Times(rows, dim, visible, 1, scores + prefixColumns, stride, s.Own.Values + offset, s.Own.ValueStride, s.Prefix.Count > 0 ? 1 : 0, output, width);
+            Blas.Times(rows, dim, s.Prefix.Count, 1, scores, stride, s.Prefix.ValuesOf(keyHead), s.Prefix.ValueStride, 0, output, width);
+        Blas.Times(rows, dim, visible, 1, scores + prefixColumns, stride, s.Own.ValuesOf(keyHead), s.Own.ValueStride, s.Prefix.Count > 0 ? 1 : 0, output, width);
         for (var r = 0; r < rows; r++) Floats.Scale(output + (r * width), 1 / sums[r], dim);
     }
 
@@ -121,8 +125,8 @@ internal static unsafe class AttentionKernel
         float* queries = s.Queries + (row * s.QueryStride) + (head * dim), queryGradient = g.Queries + (row * shape.Width) + (head * dim);
         Scores(shape, s, row, rows, visible, head, keyHead, scores, stride);
         if (s.Prefix.Count > 0)
-            Blas.TimesTransposed(rows, s.Prefix.Count, dim, 1, gradient, width, s.Prefix.Values + offset, s.Prefix.ValueStride, 0, slopes, stride);
-        Blas.TimesTransposed(rows, visible, dim, 1, gradient, width, s.Own.Values + offset, s.Own.ValueStride, 0, slopes + prefixColumns, stride);
+            Blas.TimesTransposed(rows, s.Prefix.Count, dim, 1, gradient, width, s.Prefix.ValuesOf(keyHead), s.Prefix.ValueStride, 0, slopes, stride);
+        Blas.TimesTransposed(rows, visible, dim, 1, gradient, width, s.Own.ValuesOf(keyHead), s.Own.ValueStride, 0, slopes + prefixColumns, stride);
         for (var r = 0; r < rows; r++)
         {
             float* line = scores + (r * stride), slope = slopes + (r * stride);
@@ -143,7 +147,7 @@ internal static unsafe class AttentionKernel
         {
             Blas.TransposedTimes(keys, dim, rows, 1, probabilities, stride, gradient, width, 1, valueGradient, shape.Width);
             Blas.TransposedTimes(keys, dim, rows, 1, slope, stride, queries, s.QueryStride, 1, keyGradient, shape.Width);
-            Blas.Times(rows, dim, keys, 1, slope, stride, block.Keys + offset, block.KeyStride, queryBeta, queryGradient, shape.Width);
+            Blas.Times(rows, dim, keys, 1, slope, stride, block.KeysOf(keyHead), block.KeyStride, queryBeta, queryGradient, shape.Width);
         }
     }
 
@@ -155,9 +159,9 @@ internal static unsafe class AttentionKernel
         var prefixColumns = Rounded(s.Prefix.Count);
         var queries = s.Queries + (row * s.QueryStride) + (head * dim);
         if (s.Prefix.Count > 0)
-            Blas.TimesTransposed(rows, s.Prefix.Count, dim, 1, queries, s.QueryStride, s.Prefix.Keys + (keyHead * dim), s.Prefix.KeyStride, 0, scores, stride);
+            Blas.TimesTransposed(rows, s.Prefix.Count, dim, 1, queries, s.QueryStride, s.Prefix.KeysOf(keyHead), s.Prefix.KeyStride, 0, scores, stride);
         Blas.TimesTransposed(
-            rows, visible, dim, 1, queries, s.QueryStride, s.Own.Keys + (keyHead * dim), s.Own.KeyStride, 0, scores + prefixColumns, stride);
+            rows, visible, dim, 1, queries, s.QueryStride, s.Own.KeysOf(keyHead), s.Own.KeyStride, 0, scores + prefixColumns, stride);
         for (var r = 0; r < rows; r++)
         {
             var line = scores + (r * stride);

@@ -10,13 +10,13 @@ namespace Rlp.Models.Kernels;
 internal sealed unsafe class DecodingStep : IDisposable
 {
     private const int RowsOfATile = 32;
-    private const int ColumnGrain = 64;
-    private const int FewRows = 4; // a product with so few is bound by reading the weights
+    private const int RowsOfAThread = 8; // fewer, and reading the weights takes longer than computing with them
 
     private readonly AttentionShape shape;
     private readonly DecoderState state;
     private readonly Layer[] layers;
-    private readonly float* embedding, finalNorm, head;
+    private readonly float* embedding, finalNorm;
+    private readonly PackedMatrix head;
     private readonly RotaryEmbedding rotary;
     private readonly Tensor logits;
     private readonly Scratch hidden, normalised, projected, queries, attended, gateUp, gated;
@@ -35,9 +35,10 @@ internal sealed unsafe class DecodingStep : IDisposable
         (shape, rotary) = (new AttentionShape(config.AttentionHeads, config.KeyValueHeads, config.HeadDim), decoder.Rotary);
         (width, inner, vocabulary, eps) = (config.HiddenSize, config.IntermediateSize, config.VocabularySize, (float)config.RmsNormEps);
         embedding = CpuKernels.Pointer(decoder.EmbeddingMatrix);
-        head = CpuKernels.Pointer(decoder.HeadMatrix);
         finalNorm = CpuKernels.Pointer(decoder.FinalNormWeight);
-        layers = [.. Enumerable.Range(0, config.Layers).Select(i => new Layer(decoder, state, i))];
+        var packed = decoder.Pack();
+        head = packed.Head;
+        layers = [.. Enumerable.Range(0, config.Layers).Select(i => new Layer(decoder, packed, state, i))];
         columns = (int)(AttentionKernel.Rounded(state.Parent?.Lengths.Max() ?? 0) + AttentionKernel.Rounded(state.Capacity));
         long rows = state.Rows;
         (hidden, normalised) = (new Scratch(rows * width), new Scratch(rows * width));
@@ -47,7 +48,7 @@ internal sealed unsafe class DecodingStep : IDisposable
         scores = [.. Enumerable.Range(0, Math.Max(1, get_num_threads())).Select(_ => new Scratch((long)RowsOfATile * shape.Group * (columns + shape.HeadDim)))];
         logits = empty(rows, vocabulary).DetachFromDisposeScope();
         result = logits.alias().DetachFromDisposeScope();
-        divided = (thread, threads) => Rows(state.Rows * thread / threads, state.Rows * (thread + 1) / threads, thread);
+        divided = (thread, threads) => Rows(state.Rows * thread / threads, state.Rows * (thread + 1) / threads, thread, together: false);
     }
 
     /// <summary>Logits over the token after the given one of each row, [rows, V], valid until the next call; extends the state.</summary>
@@ -63,8 +64,8 @@ internal sealed unsafe class DecodingStep : IDisposable
         }
         rotary.Tables(last).Deconstruct(out cosine, out sine);
         var threads = Math.Min(get_num_threads(), scores.Length);
-        if (rows >= FewRows * threads * 2) NativeThreads.Run(threads, divided);
-        else Rows(0, rows, 0);
+        if (rows >= RowsOfAThread * threads) NativeThreads.Run(threads, divided);
+        else Rows(0, rows, 0, together: true);
         for (var row = 0; row < rows; row++) state.Advance(row, 1);
         if (result.shape[0] != rows)
         {
@@ -75,34 +76,29 @@ internal sealed unsafe class DecodingStep : IDisposable
     }
 
     /// <summary>Takes some rows through all layers.</summary>
-    private void Rows(int begin, int end, int thread)
+    /// <param name="together">Whether all threads work on these rows; else this thread alone.</param>
+    private void Rows(int begin, int end, int thread, bool together)
     {
         for (var row = begin; row < end; row++)
             Buffer.MemoryCopy(embedding + (tokens[row] * width), hidden + ((long)row * width), width * sizeof(float), width * sizeof(float));
         foreach (var layer in layers)
         {
             Normalise(layer.AttentionNorm, begin, end);
-            Multiply(begin, end, normalised, width, layer.Projection, layer.ProjectionBias, projected, shape.Width, add: false);
+            Multiply(begin, end, normalised, layer.Projection, layer.ProjectionBias, projected, add: false, together);
             for (var row = begin; row < end; row++) Rotate(layer, row);
-            for (var row = begin; row < end;)
-            {
-                var stop = row + 1;
-                while (stop < end && stop - row < RowsOfATile && state.Parent is not null && state.ParentRows[stop] == state.ParentRows[row]) stop++;
-                Attend(layer, row, stop, scores[thread]);
-                row = stop;
-            }
-            Multiply(begin, end, attended, shape.Heads * shape.HeadDim, layer.Output, layer.OutputBias, hidden, width, add: true);
+            Attend(layer, begin, end, thread, together);
+            Multiply(begin, end, attended, layer.Output, layer.OutputBias, hidden, add: true, together);
             Normalise(layer.MlpNorm, begin, end);
-            Multiply(begin, end, normalised, width, layer.GateUp, layer.GateUpBias, gateUp, 2 * inner, add: false);
+            Multiply(begin, end, normalised, layer.GateUp, layer.GateUpBias, gateUp, add: false, together);
             for (var row = begin; row < end; row++)
             {
                 var gate = gateUp + ((long)row * 2 * inner);
                 SwiGluKernel.Forward(gate, gate + inner, gated + ((long)row * inner), inner);
             }
-            Multiply(begin, end, gated, inner, layer.Down, layer.DownBias, hidden, width, add: true);
+            Multiply(begin, end, gated, layer.Down, layer.DownBias, hidden, add: true, together);
         }
         Normalise(finalNorm, begin, end);
-        Multiply(begin, end, normalised, width, head, null, CpuKernels.Pointer(logits), vocabulary, add: false);
+        Multiply(begin, end, normalised, head, null, CpuKernels.Pointer(logits), add: false, together);
     }
 
     private void Normalise(float* weight, int begin, int end)
@@ -110,93 +106,98 @@ internal sealed unsafe class DecodingStep : IDisposable
         for (long row = begin; row < end; row++) NormKernel.Forward(hidden + (row * width), weight, normalised + (row * width), width, eps);
     }
 
-    /// <summary>y = x W^T + bias, or added to y, for some rows; the columns divided among the threads where this is called outside of them.</summary>
-    private static void Multiply(int begin, int end, float* x, int inputs, float* weight, float* bias, float* y, int outputs, bool add)
+    /// <summary>y = x W^T + bias, or added to y, for some rows.</summary>
+    private static void Multiply(int begin, int end, float* x, PackedMatrix matrix, float* bias, float* y, bool add, bool together)
     {
-        int rows = end - begin;
-        float* from = x + ((long)begin * inputs), to = y + ((long)begin * outputs);
-        if (rows > FewRows)
-        {
-            Blas.TimesTransposed(rows, outputs, inputs, 1, from, inputs, weight, inputs, add ? 1 : 0, to, outputs);
-        }
-        else
-        {
-            NativeThreads.For(outputs, ColumnGrain, (first, last) =>
-            {
-                for (var row = 0; row < rows; row++)
-                    VectorProduct.Rows(weight + (first * inputs), from + ((long)row * inputs), to + ((long)row * outputs) + first, (int)(last - first), inputs, add);
-            });
-        }
+        var rows = end - begin;
+        float* from = x + ((long)begin * matrix.Inputs), to = y + ((long)begin * matrix.Outputs);
+        if (together) NativeThreads.For(matrix.Panels, 1, (first, last) => matrix.Multiply(from, to, rows, add, (int)first, (int)last));
+        else matrix.Multiply(from, to, rows, add, 0, matrix.Panels);
         if (bias is null) return;
-        for (long row = 0; row < rows; row++) Floats.Add(to + (row * outputs), bias, outputs);
+        for (long row = 0; row < rows; row++) Floats.Add(to + (row * matrix.Outputs), bias, matrix.Outputs);
+    }
+
+    private void Attend(Layer layer, int begin, int end, int thread, bool together)
+    {
+        if (together && end - begin > 1)
+        {
+            NativeThreads.Run(end - begin, (one, threads) =>
+                Attend(layer, begin + ((end - begin) * one / threads), begin + ((end - begin) * (one + 1) / threads), one, together: false));
+            return;
+        }
+        for (var row = begin; row < end;)
+        {
+            var stop = row + 1;
+            while (stop < end && stop - row < RowsOfATile && state.Parent is not null && state.ParentRows[stop] == state.ParentRows[row]) stop++;
+            Attend(layer, row, stop, scores[thread]);
+            row = stop;
+        }
     }
 
     /// <summary>Norm and rotation of a row's queries and keys; keys and values go to the state.</summary>
     private void Rotate(Layer layer, int row)
     {
-        var dim = shape.HeadDim;
-        var position = (long)state.Position(row);
-        var source = projected + ((long)row * shape.Width);
-        var place = ((state.Slots[row] * (long)state.Capacity) + state.Lengths[row]) * shape.KeyValueHeads * dim;
+        int dim = shape.HeadDim, bytes = dim * sizeof(float), position = state.Position(row);
+        float* source = projected + ((long)row * shape.Width), cos = cosine + ((long)position * dim), sin = sine + ((long)position * dim);
         for (var head = 0; head < shape.Heads + shape.KeyValueHeads; head++)
         {
             var isQuery = head < shape.Heads;
-            float* from = source + (head * dim), to = isQuery
-                ? queries + ((((long)row * shape.Heads) + head) * dim)
-                : layer.Keys + place + ((head - shape.Heads) * dim);
-            if (layer.QueryNorm is null) Buffer.MemoryCopy(from, to, dim * sizeof(float), dim * sizeof(float));
+            float* from = source + (head * dim), to = isQuery ? queries + ((((long)row * shape.Heads) + head) * dim) : layer.Keys + Place(row, head - shape.Heads);
+            if (layer.QueryNorm is null) Buffer.MemoryCopy(from, to, bytes, bytes);
             else NormKernel.Forward(from, isQuery ? layer.QueryNorm : layer.KeyNorm, to, dim, eps);
-            RotaryKernel.Forward(to, cosine + (position * dim), sine + (position * dim), dim);
+            RotaryKernel.Forward(to, cos, sin, dim);
         }
-        var bytes = (long)shape.KeyValueHeads * dim * sizeof(float);
-        Buffer.MemoryCopy(source + ((shape.Heads + shape.KeyValueHeads) * dim), layer.Values + place, bytes, bytes);
+        source += (shape.Heads + shape.KeyValueHeads) * dim;
+        for (var head = 0; head < shape.KeyValueHeads; head++) Buffer.MemoryCopy(source + (head * dim), layer.Values + Place(row, head), bytes, bytes);
+
+        long Place(int ofRow, int head) => Own(ofRow, head) + ((long)state.Lengths[ofRow] * dim);
     }
 
-    /// <summary>Attention of rows that continue the same prefix: its scores and values by one product for all of them, their own tokens one by one.</summary>
+    /// <summary>Attention of rows that continue the same prefix: its scores and values by one product for all of them, their own tokens row by row.</summary>
     private void Attend(Layer layer, int begin, int end, float* line)
     {
-        int dim = shape.HeadDim, group = shape.Group, rows = end - begin, prefix = 0;
-        long keyWidth = shape.KeyValueHeads * dim, prefixPlace = 0;
+        int dim = shape.HeadDim, group = shape.Group, count = (end - begin) * group, prefix = 0;
+        long prefixStart = 0, prefixHead = 0;
         if (state.Parent is { } parent)
         {
             var parentRow = state.ParentRows[begin];
-            (prefix, prefixPlace) = (parent.Lengths[parentRow], parent.Slots[parentRow] * (long)parent.Capacity * keyWidth);
+            prefix = parent.Lengths[parentRow];
+            prefixHead = (long)parent.Capacity * dim;
+            prefixStart = parent.Slots[parentRow] * shape.KeyValueHeads * prefixHead;
         }
         var prefixColumns = (int)AttentionKernel.Rounded(prefix);
-        var outputs = line + ((long)rows * group * columns); // [rows * group, D]
+        var outputs = line + ((long)count * columns); // [count, D]
         for (var head = 0; head < shape.KeyValueHeads; head++)
         {
-            long offset = prefixPlace + (head * dim);
+            var start = prefixStart + (head * prefixHead);
             for (var row = begin; row < end; row++) // the queries of a head's group, row behind row
                 Buffer.MemoryCopy(queries + ((((long)row * shape.Heads) + (head * group)) * dim), outputs + ((long)(row - begin) * group * dim),
                     group * dim * sizeof(float), group * dim * sizeof(float));
-            if (prefix > 0) Blas.TimesTransposed(rows * group, prefix, dim, 1, outputs, dim, layer.PrefixKeys + offset, keyWidth, 0, line, columns);
-            for (var i = 0; i < rows * group; i++)
+            if (prefix > 0) Blas.TimesTransposed(count, prefix, dim, 1, outputs, dim, layer.PrefixKeys + start, dim, 0, line, columns);
+            for (var i = 0; i < count; i++)
             {
                 var row = begin + (i / group);
-                var own = state.Lengths[row] + 1;
-                var place = state.Slots[row] * (long)state.Capacity * keyWidth;
+                int own = state.Lengths[row] + 1, length = prefixColumns + (int)AttentionKernel.Rounded(own);
                 var values = line + ((long)i * columns);
                 new Span<float>(values + prefix, prefixColumns - prefix).Fill(float.NegativeInfinity);
-                VectorProduct.Rows(layer.Keys + place + (head * dim), keyWidth, outputs + ((long)i * dim), values + prefixColumns, own, dim);
-                var length = prefixColumns + (int)AttentionKernel.Rounded(own);
+                VectorProduct.Rows(layer.Keys + Own(row, head), outputs + ((long)i * dim), values + prefixColumns, own, dim);
                 new Span<float>(values + prefixColumns + own, length - prefixColumns - own).Fill(float.NegativeInfinity);
                 var sum = Floats.ExpSum(values, shape.Scale, Floats.Max(values, length) * shape.Scale, length);
                 Floats.Scale(values, 1 / sum, length);
             }
-            if (prefix > 0) Blas.Times(rows * group, dim, prefix, 1, line, columns, layer.PrefixValues + offset, keyWidth, 0, outputs, dim);
-            else new Span<float>(outputs, rows * group * dim).Clear();
-            for (var i = 0; i < rows * group; i++)
+            if (prefix > 0) Blas.Times(count, dim, prefix, 1, line, columns, layer.PrefixValues + start, dim, 0, outputs, dim);
+            else new Span<float>(outputs, count * dim).Clear();
+            for (var i = 0; i < count; i++)
             {
                 var row = begin + (i / group);
-                var place = state.Slots[row] * (long)state.Capacity * keyWidth;
                 var target = attended + ((((long)row * shape.Heads) + (head * group) + (i % group)) * dim);
-                VectorProduct.WeightedSum(
-                    layer.Values + place + (head * dim), keyWidth, line + ((long)i * columns) + prefixColumns, outputs + ((long)i * dim), target,
-                    state.Lengths[row] + 1, dim);
+                VectorProduct.WeightedSum(layer.Values + Own(row, head), line + ((long)i * columns) + prefixColumns, outputs + ((long)i * dim), target, state.Lengths[row] + 1, dim);
             }
         }
     }
+
+    /// <summary>Where a row's own keys or values of a head begin.</summary>
+    private long Own(int row, int head) => (((long)state.Slots[row] * shape.KeyValueHeads) + head) * state.Capacity * shape.HeadDim;
 
     public void Dispose()
     {
@@ -208,24 +209,21 @@ internal sealed unsafe class DecodingStep : IDisposable
     /// <summary>Where a layer's weights and its part of the state lie.</summary>
     private sealed class Layer
     {
-        public readonly float* AttentionNorm, Projection, ProjectionBias, QueryNorm, KeyNorm, Output, OutputBias;
-        public readonly float* MlpNorm, GateUp, GateUpBias, Down, DownBias;
+        public readonly PackedMatrix Projection, Output, GateUp, Down;
+        public readonly float* AttentionNorm, ProjectionBias, QueryNorm, KeyNorm, OutputBias, MlpNorm, GateUpBias, DownBias;
         public readonly float* Keys, Values, PrefixKeys, PrefixValues;
 
-        public Layer(TransformerDecoder decoder, DecoderState state, int layer)
+        public Layer(TransformerDecoder decoder, PackedWeights packed, DecoderState state, int layer)
         {
             var (attention, mlp, attentionNorm, mlpNorm) = decoder.Layer(layer);
+            (Projection, Output, GateUp, Down) = packed.Layers[layer];
             AttentionNorm = Of(attentionNorm);
-            Projection = Of(attention.Projection);
             ProjectionBias = Of(attention.ProjectionBias);
             QueryNorm = Of(attention.QueryNorm);
             KeyNorm = Of(attention.KeyNorm);
-            Output = Of(attention.Output);
             OutputBias = Of(attention.OutputBias);
             MlpNorm = Of(mlpNorm);
-            GateUp = Of(mlp.GateUp);
             GateUpBias = Of(mlp.GateUpBias);
-            Down = Of(mlp.Down);
             DownBias = Of(mlp.DownBias);
             var cache = state.Layer<KeyValueState>(layer);
             Keys = Of(cache.Keys);

@@ -52,10 +52,19 @@ internal static unsafe class Floats
         var most = Vector512.Create(float.NegativeInfinity);
         var i = 0;
         for (; i <= n - Width; i += Width) most = Vector512.Max(most, Load(x + i));
-        var result = float.NegativeInfinity;
-        for (var lane = 0; lane < Width; lane++) result = MathF.Max(result, most[lane]);
+        var result = Max(most);
         for (; i < n; i++) result = MathF.Max(result, x[i]);
         return result;
+    }
+
+    /// <summary>The greatest element of a vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Max(Vector512<float> x)
+    {
+        var eight = Vector256.Max(x.GetLower(), x.GetUpper());
+        var four = Vector128.Max(eight.GetLower(), eight.GetUpper());
+        four = Vector128.Max(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.Max(four, Vector128.Shuffle(four, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
     /// <summary>x &lt;- exp(x * scale - shift) in place; returns the sum.</summary>

@@ -32,8 +32,7 @@ internal static unsafe class SoftmaxKernel
             most = Vector512.Max(most, value);
             value.Store(z + i);
         }
-        var result = float.NegativeInfinity;
-        for (var lane = 0; lane < Floats.Width; lane++) result = MathF.Max(result, most[lane]);
+        var result = Floats.Max(most);
         for (; i < n; i++) result = MathF.Max(result, z[i] = MathF.FusedMultiplyAdd(logits[i], scale, mask[i]));
         return result;
     }

@@ -5,8 +5,8 @@ namespace Rlp.Models.Kernels;
 /// <summary>Products of one vector with the rows of a matrix, bound by reading the matrix once.</summary>
 internal static unsafe class VectorProduct
 {
-    /// <summary>y_i = row_i . x, or added to it; rows one behind the other.</summary>
-    public static void Rows(float* matrix, float* x, float* y, int rows, int n, bool add)
+    /// <summary>y_i = row_i . x; rows one behind the other.</summary>
+    public static void Rows(float* matrix, float* x, float* y, int rows, int n)
     {
         var i = 0;
         for (; i <= rows - 4; i += 4)
@@ -30,20 +30,13 @@ internal static unsafe class VectorProduct
                 t2 += c[k] * x[k];
                 t3 += d[k] * x[k];
             }
-            if (add) (t0, t1, t2, t3) = (t0 + y[i], t1 + y[i + 1], t2 + y[i + 2], t3 + y[i + 3]);
             (y[i], y[i + 1], y[i + 2], y[i + 3]) = (t0, t1, t2, t3);
         }
-        for (; i < rows; i++) y[i] = Floats.Dot(matrix + ((long)i * n), x, n) + (add ? y[i] : 0);
+        for (; i < rows; i++) y[i] = Floats.Dot(matrix + ((long)i * n), x, n);
     }
 
-    /// <summary>y_i = row_i . x with rows at a stride.</summary>
-    public static void Rows(float* matrix, long stride, float* x, float* y, int rows, int n)
-    {
-        for (var i = 0; i < rows; i++) y[i] = Floats.Dot(matrix + (i * stride), x, n);
-    }
-
-    /// <summary>y = start + sum of w_i row_i with rows at a stride.</summary>
-    public static void WeightedSum(float* matrix, long stride, float* w, float* start, float* y, int rows, int n)
+    /// <summary>y = start + sum of w_i row_i; rows one behind the other.</summary>
+    public static void WeightedSum(float* matrix, float* w, float* start, float* y, int rows, int n)
     {
         var k = 0;
         for (; k <= n - (2 * Floats.Width); k += 2 * Floats.Width)
@@ -51,7 +44,7 @@ internal static unsafe class VectorProduct
             Vector512<float> s0 = Floats.Load(start + k), s1 = Floats.Load(start + k + Floats.Width);
             for (var i = 0; i < rows; i++)
             {
-                var row = matrix + (i * stride) + k;
+                var row = matrix + ((long)i * n) + k;
                 var weight = Vector512.Create(w[i]);
                 s0 = Vector512.FusedMultiplyAdd(Floats.Load(row), weight, s0);
                 s1 = Vector512.FusedMultiplyAdd(Floats.Load(row + Floats.Width), weight, s1);
@@ -62,7 +55,7 @@ internal static unsafe class VectorProduct
         for (; k < n; k++)
         {
             var sum = start[k];
-            for (var i = 0; i < rows; i++) sum += w[i] * matrix[(i * stride) + k];
+            for (var i = 0; i < rows; i++) sum += w[i] * matrix[((long)i * n) + k];
             y[k] = sum;
         }
     }
