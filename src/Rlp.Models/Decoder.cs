@@ -22,6 +22,8 @@ public abstract class Decoder : IDecoder
 
     public DecoderCosts Costs { get; private protected init; }
 
+    public bool RecomputesActivations { get; set; }
+
     /// <summary>Of the activations.</summary>
     private protected ScalarType DType => Parameters[Embedding].dtype;
 
@@ -89,7 +91,7 @@ public abstract class Decoder : IDecoder
         new KeyValueState(rows, Config.KeyValueHeads, capacity, Config.HeadDim, DType, Device);
 
     /// <summary>One layer over packed sequences: [M, hidden] to [M, hidden], the residual included.</summary>
-    private protected abstract Tensor Block(int layer, Tensor x, ForwardPlan plan, DecoderState? state);
+    internal abstract Tensor Block(int layer, Tensor x, ForwardPlan plan, DecoderState? state);
 
     /// <summary>The norm behind the last layer.</summary>
     private protected abstract Tensor FinalNorm(Tensor x);
@@ -110,7 +112,8 @@ public abstract class Decoder : IDecoder
         for (var layer = 0; layer < Config.Layers; layer++)
         {
             using var inner = NewDisposeScope(); // without gradient, no layer keeps what the one before it computed
-            x = Block(layer, x, plan, state).MoveToOuterDisposeScope();
+            x = (state is null && RecomputesActivations && is_grad_enabled() ? RecomputedBlock.Apply(this, layer, x, tokens) : Block(layer, x, plan, state))
+                .MoveToOuterDisposeScope();
         }
         return FinalNorm(x).MoveToOuterDisposeScope();
     }

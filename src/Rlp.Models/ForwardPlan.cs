@@ -15,7 +15,7 @@ internal sealed class ForwardPlan : IDisposable
 
     public ForwardPlan(PackedSequences tokens, DecoderState? state)
     {
-        (Tokens, this.state, device) = (tokens, state, tokens.Tokens.device);
+        (Tokens, this.state, device) = (tokens, state, tokens.Device);
         Positions = new int[tokens.Total];
         for (var i = 0; i < tokens.Count; i++)
             for (int t = 0, first = First(i); t < tokens.Lengths[i]; t++) Positions[tokens.Starts[i] + t] = first + t;

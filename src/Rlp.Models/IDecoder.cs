@@ -20,6 +20,12 @@ public interface IDecoder : IDisposable
 
     DecoderCosts Costs { get; }
 
+    /// <summary>
+    /// Whether a pass with gradient keeps only each layer's input and computes the layer again in the backward pass: a third more work for activations
+    /// of one layer instead of all.
+    /// </summary>
+    bool RecomputesActivations { get; set; }
+
     /// <summary>Random parameters as the architecture begins with; a function of the seed alone.</summary>
     void Initialize(long seed);
 

@@ -44,7 +44,7 @@ public sealed class NemotronHDecoder : Decoder
         return layout;
     }
 
-    private protected override Tensor Block(int layer, Tensor x, ForwardPlan plan, DecoderState? state)
+    internal override Tensor Block(int layer, Tensor x, ForwardPlan plan, DecoderState? state)
     {
         var weight = Parameters[$"backbone.layers.{layer}.norm.weight"];
         return mixers[layer](RmsNorm.Apply(x.to(weight.dtype), weight, config.RmsNormEps), plan, state, config.ResidualInFloat32 ? x.AtLeastFloat32() : x);

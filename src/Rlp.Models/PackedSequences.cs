@@ -12,7 +12,7 @@ public sealed class PackedSequences : IDisposable
     /// <param name="continues">For each sequence the index of the one it continues, which continues none itself; -1, or null for all: it stands alone.</param>
     /// <exception cref="ArgumentException">An empty sequence, or one that continues something else than a sequence that stands alone.</exception>
     public PackedSequences(IReadOnlyList<int[]> sequences, Device device, IReadOnlyList<int>? continues = null)
-        : this([.. sequences.Select(s => s.Length)], continues)
+        : this([.. sequences.Select(s => s.Length)], continues, device)
     {
         var ids = new long[Total];
         for (int i = 0, at = 0; i < sequences.Count; i++)
@@ -22,11 +22,12 @@ public sealed class PackedSequences : IDisposable
 
     /// <summary>Sequences of one length.</summary>
     /// <param name="tokens">[B, T] int64.</param>
-    public PackedSequences(Tensor tokens) : this([.. Enumerable.Repeat((int)tokens.shape[1], (int)tokens.shape[0])], null) =>
+    public PackedSequences(Tensor tokens) : this([.. Enumerable.Repeat((int)tokens.shape[1], (int)tokens.shape[0])], null, tokens.device) =>
         Tokens = tokens.reshape(-1).DetachFromDisposeScope();
 
-    private PackedSequences(int[] lengths, IReadOnlyList<int>? continues)
+    private PackedSequences(int[] lengths, IReadOnlyList<int>? continues, Device device)
     {
+        Device = device;
         if (lengths.Any(l => l < 1)) throw new ArgumentException($"sequence {Array.FindIndex(lengths, l => l < 1)} of a pack is empty", nameof(lengths));
         Lengths = lengths;
         Continues = continues is null ? [.. Enumerable.Repeat(-1, lengths.Length)] : [.. continues];
@@ -42,6 +43,8 @@ public sealed class PackedSequences : IDisposable
 
     /// <summary>[<see cref="Total"/>] int64.</summary>
     public Tensor Tokens { get; } = null!;
+
+    public Device Device { get; }
 
     public int Count => Lengths.Count;
 

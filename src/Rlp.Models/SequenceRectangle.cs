@@ -19,7 +19,7 @@ internal sealed class SequenceRectangle
     /// <param name="keep">Makes a tensor live as long as the pass.</param>
     public SequenceRectangle(PackedSequences tokens, int[] sequences, SequenceRectangle? continued, DecoderState? state, Func<Tensor, Tensor> keep)
     {
-        (this.tokens, Sequences, Continued, this.state, this.keep, device) = (tokens, sequences, continued, state, keep, tokens.Tokens.device);
+        (this.tokens, Sequences, Continued, this.state, this.keep, device) = (tokens, sequences, continued, state, keep, tokens.Device);
         Length = sequences.Max(s => tokens.Lengths[s]);
         var ids = new long[sequences.Length * Length]; // a padding place repeats the row's last token
         var real = new float[ids.Length];

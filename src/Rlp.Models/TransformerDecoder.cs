@@ -72,7 +72,7 @@ public sealed class TransformerDecoder : Decoder
         return step.Run(contiguous);
     }
 
-    private protected override Tensor Block(int layer, Tensor x, ForwardPlan plan, DecoderState? state)
+    internal override Tensor Block(int layer, Tensor x, ForwardPlan plan, DecoderState? state)
     {
         x = attention[layer].Forward(Norm(x, AttentionNorm(layer)), plan, state, state?.Layer<KeyValueState>(layer), x);
         return mlp[layer].Forward(Norm(x, MlpNorm(layer)), x);

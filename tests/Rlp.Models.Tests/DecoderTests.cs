@@ -114,6 +114,25 @@ public class DecoderTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public void Recomputed_activations_give_the_same_gradient(string name)
+    {
+        using var decoder = TinyModels.Random(name);
+        var gradients = new List<Tensor>();
+        foreach (var recomputes in new[] { false, true })
+        {
+            using var scope = NewDisposeScope();
+            decoder.RecomputesActivations = recomputes;
+            using var pack = new PackedSequences([Ids(9, 1), Ids(4, 2), Ids(6, 3)], CPU, [-1, 0, 0]);
+            decoder.Parameters.ZeroGradients();
+            decoder.Hidden(pack).square().sum().backward();
+            gradients.Add(decoder.Parameters.Gradients!.clone().DetachFromDisposeScope());
+        }
+        Assert.True(gradients[0].norm().item<float>() > 1);
+        Assert.Equal(0, TinyModels.LargestDifference(gradients[0], gradients[1]), 1e-6 * gradients[0].abs().max().item<float>());
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void Rows_of_different_lengths_decode_as_they_do_alone(string name)
     {
         using var noGradient = no_grad();

@@ -21,6 +21,7 @@ internal abstract class KernelFunction<T> : autograd.SingleTensorFunction<T> whe
         var gradients = Backward(context, context.get_saved_variables(), gradient.contiguous());
         foreach (var tensor in gradients) tensor?.DetachFromDisposeScope();
         gradient.Dispose();
+        Returned.Dispose(); // of passes inside this one
         Returned.Tensors = gradients;
         return gradients!;
     }
