@@ -25,6 +25,7 @@ public sealed class Learner : IDisposable
     {
         (this.policy, this.tokenizer, this.stage, this.reference) = (policy, tokenizer, stage, reference);
         if (stage.Rlp is { Beta: > 0 } && reference is null) throw new ArgumentException("a KL penalty (beta > 0) needs a reference policy", nameof(reference));
+        policy.RecomputesActivations = stage.ActivationCheckpointing;
         Optimizer = new AdamW(policy.Parameters, stage.Optimizer, stage.Steps);
         masks = new SamplingMasks(tokenizer, policy.Config.VocabularySize, policy.Parameters.Values.device);
     }

@@ -213,6 +213,7 @@ public sealed class RecipeReader(SettingsReader keys)
             EvaluateEvery = keys.WholeNumber($"{section}.evaluate-every", 0),
             ContextLength = keys.Count($"{section}.context-length", 2),
             MicroBatchTokens = keys.Count($"{section}.micro-batch-tokens", 1),
+            ActivationCheckpointing = keys.Flag($"{section}.activation-checkpointing"),
         };
     }
 
@@ -239,6 +240,10 @@ public sealed class RecipeReader(SettingsReader keys)
         GroupSize = keys.Count($"{section}.group-size", 2),
         Temperature = keys.Number($"{section}.temperature", NumberBounds.Positive),
         MaxThoughtTokens = keys.Count($"{section}.max-thought-tokens", 1),
+        MinThoughtTokens = keys.Count($"{section}.min-thought-tokens", 2) is var least && least > 2 ? least : null,
+        TopK = keys.Count($"{section}.top-k", 0) is var k && k > 0 ? k : null,
+        TopP = keys.Number($"{section}.top-p", NumberBounds.ShareAboveZero) is var p && p < 1 ? p : null,
+        MinP = keys.Number($"{section}.min-p", NumberBounds.ShareBelowOne) is var share && share > 0 ? share : null,
         Positions = Positions($"{section}.positions"),
         EpsilonLow = keys.Number($"{section}.epsilon-low", NumberBounds.Share),
         EpsilonHigh = keys.Number($"{section}.epsilon-high", NumberBounds.NotNegative),
@@ -294,6 +299,10 @@ public sealed class RecipeReader(SettingsReader keys)
                 $"'{section}.evaluate-every' is '{stage.EvaluateEvery}', but 'compare.corpus' names no corpus to evaluate on");
         if (stage.Rlp is not { } rlp) return;
         CheckPositions($"{section}.positions", rlp.Positions);
+        if (rlp.MinThoughtTokens > rlp.MaxThoughtTokens)
+            keys.Refuse(
+                $"{section}.min-thought-tokens",
+                $"'{section}.min-thought-tokens' is '{rlp.MinThoughtTokens}'; expected at most {section}.max-thought-tokens, which is {rlp.MaxThoughtTokens}");
         if (rlp.Lanes > stage.BatchSize)
             keys.Refuse(
                 $"{section}.lanes",

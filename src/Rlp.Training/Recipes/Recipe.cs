@@ -210,6 +210,10 @@ public sealed record StageSettings
 
     /// <summary>Padded tokens of one forward and backward pass; a larger batch adds up the gradients of several. Decides memory, and the last bits.</summary>
     public int MicroBatchTokens { get; init; } = 16_384;
+
+    /// <summary>Whether the learner keeps only each layer's input and computes the layer again in the backward pass.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool ActivationCheckpointing { get; init; }
 }
 
 public enum LearningRateSchedule

@@ -28,6 +28,12 @@ public sealed class DocumentedDefaultsTests
         ["journal.synchronous"] = "full",
         ["node.host"] = "\"0.0.0.0\"",
         ["rlp.lanes"] = "2",
+        ["rlp.top-p"] = "0.9",
+        ["rlp.min-p"] = "0.1",
+        ["pretrain.activation-checkpointing"] = "true",
+        ["cpt.activation-checkpointing"] = "true",
+        ["cpt-thoughts.activation-checkpointing"] = "true",
+        ["rlp.activation-checkpointing"] = "true",
     };
 
     /// <summary>Keys that have one valid value today, or need a folder: tested below.</summary>

@@ -25,6 +25,8 @@ public sealed class RecipeFileTests
     [InlineData("rlp.group-size = null", "'rlp.group-size' is 'null'; expected a whole number of at least 2")]
     [InlineData("rlp.temperature = 0", "'rlp.temperature' is '0'; expected a number above 0")]
     [InlineData("rlp.temperature = NaN", "'rlp.temperature' is 'NaN'; expected a number above 0")]
+    [InlineData("rlp.min-thought-tokens = 3000", "'rlp.min-thought-tokens' is '3000'; expected at most rlp.max-thought-tokens, which is 2048")]
+    [InlineData("rlp.top-p = 0", "'rlp.top-p' is '0'; expected a number above 0 and at most 1")]
     [InlineData("rlp.max-thought-tokens = 0", "'rlp.max-thought-tokens' is '0'; expected a whole number of at least 1")]
     [InlineData("rlp.tau = 1.1", "'rlp.tau' is '1.1'; expected a number from 0 to 1")]
     [InlineData("corpora.plain.held-out = 1", "'corpora.plain.held-out' is '1'; expected a number of at least 0 and below 1")]
