@@ -18,8 +18,8 @@ public sealed class AdamW : IDisposable
     public AdamW(ParameterArena parameters, OptimizerSettings settings, long totalSteps)
     {
         (this.parameters, this.settings, this.totalSteps) = (parameters, settings, totalSteps);
-        FirstMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
-        SecondMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
+        FirstMoment = zeros_like(parameters.Master).DetachFromDisposeScope();
+        SecondMoment = zeros_like(parameters.Master).DetachFromDisposeScope();
     }
 
     /// <summary>Updates made so far.</summary>
@@ -59,9 +59,10 @@ public sealed class AdamW : IDisposable
         var rate = LearningRate(Steps);
         FirstMoment.mul_(settings.Beta1).add_(gradient, 1 - settings.Beta1);
         SecondMoment.mul_(settings.Beta2).addcmul_(gradient, gradient, 1 - settings.Beta2);
-        if (settings.WeightDecay > 0) parameters.Values.narrow(0, 0, parameters.Layout.DecayedLength).mul_(1 - (rate * settings.WeightDecay));
+        if (settings.WeightDecay > 0) parameters.Master.narrow(0, 0, parameters.Layout.DecayedLength).mul_(1 - (rate * settings.WeightDecay));
         var denominator = SecondMoment.sqrt().div_(Math.Sqrt(1 - Math.Pow(settings.Beta2, Steps))).add_(settings.Epsilon);
-        parameters.Values.addcdiv_(FirstMoment, denominator, -rate / (1 - Math.Pow(settings.Beta1, Steps)));
+        parameters.Master.addcdiv_(FirstMoment, denominator, -rate / (1 - Math.Pow(settings.Beta1, Steps)));
+        parameters.RoundMaster();
         return norm;
     }
 
