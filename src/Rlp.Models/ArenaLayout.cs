@@ -20,7 +20,8 @@ public sealed record ArenaLeaf(string Name, long[] Shape, long Offset)
 /// </summary>
 public sealed class ArenaLayout
 {
-    private const long Alignment = 16; // floats
+    /// <summary>Every leaf, and the whole, takes a multiple of so many elements.</summary>
+    public const long Alignment = 16;
 
     private readonly List<ArenaLeaf> leaves = [];
     private readonly List<ArenaSlot> slots = [];
