@@ -42,13 +42,15 @@ public sealed class Learner : IDisposable
         policy.Parameters.ZeroGradients();
 
         // 8. A = G/(G-1) (r - mean r), the same for every token of a thought.
+        int[][] sequences = [.. groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (int[])[.. g.Sampled.Position.Prefix, tokenizer.BeginThought, .. t.Tokens]))];
+        var order = LongestFirst.Order(sequences);
         SampledThought[] thoughts = [.. groups.SelectMany(g => g.Sampled.Thoughts)];
         var rewards = Rewards(groups); // [B, G]
         float[] advantages = [.. Advantages.LeaveOneOut(rewards).flatten().data<double>().Select(a => (float)a)];
+        (sequences, thoughts, advantages) = ([.. order.Select(i => sequences[i])], [.. order.Select(i => thoughts[i])], [.. order.Select(i => advantages[i])]);
         var weights = ThoughtWeights.PerToken([.. thoughts.Select(t => t.Tokens.Length)]);
 
         // 9. loss = sum of w * -min(rho A, clip(rho) A) over the thought tokens, micro-batch by micro-batch.
-        int[][] sequences = [.. groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (int[])[.. g.Sampled.Position.Prefix, tokenizer.BeginThought, .. t.Tokens]))];
         double loss = 0, kl = 0, entropy = 0, clippedLow = 0, clippedHigh = 0;
         var weightAt = 0;
         foreach (var (start, count) in TokenBatch.Split(sequences, stage.MicroBatchTokens))
@@ -113,6 +115,7 @@ public sealed class Learner : IDisposable
         policy.Parameters.ZeroGradients();
         var targets = documents.Sum(d => (long)d.Length - 1);
         if (targets < 1) throw new ArgumentException("no document of the batch has two tokens", nameof(documents));
+        documents = [.. LongestFirst.Order(documents).Select(i => documents[i])];
         double loss = 0;
         foreach (var (start, count) in TokenBatch.Split(documents, stage.MicroBatchTokens))
         {

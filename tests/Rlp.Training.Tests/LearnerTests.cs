@@ -120,6 +120,23 @@ public sealed class LearnerTests
     }
 
     [Fact]
+    public void Micro_batches_are_of_like_length_whatever_the_order_of_the_batch()
+    {
+        Assert.Equal([2, 0, 4, 1, 3], LongestFirst.Order([[1, 1], [1], [1, 1, 1], [1], [1, 1]]));
+
+        string[] texts = ["1+2=3\n", "1+2+3+4+5+6=1\n", "4-3=1\n", "9-8-7-6-5-4=9\n", "2+2=4\n", "3+3+3+3+3+3=8\n"];
+        float[] Apply(params int[] order)
+        {
+            using var policy = new TinyPolicy();
+            using var learner = new Learner(policy.Decoder, policy.Tokenizer, Stage(microBatchTokens: 42) with { Kind = StageKind.Ntp, Rlp = null });
+            learner.ApplyNtp(1, [.. order.Select(i => policy.Tokenizer.Encode(texts[i]))]);
+            return [.. policy.Parameters.Gradients!.data<float>()];
+        }
+
+        Assert.Equal(Apply(1, 3, 5, 0, 2, 4), Apply(0, 1, 2, 3, 4, 5)); // to the bit: the same three long and the same three short ones
+    }
+
+    [Fact]
     public void Chunks_of_the_vocabulary_change_neither_gradient_nor_metrics()
     {
         AppliedStep Apply(TinyPolicy policy, IDecoder reference, int logitsAtOnce)
