@@ -37,17 +37,14 @@ internal sealed class ChunkedHead
         }
     }
 
-    /// <summary>log softmax(logits / temperature + mask) of a chunk's rows, without gradient beyond it.</summary>
+    /// <summary>softmax(logits / temperature + mask) of a chunk's rows, without gradient beyond it.</summary>
     /// <param name="tokens">The token of each row of the chunk, [c] int64.</param>
-    /// <param name="mask">[c, V], zero or minus infinity; null: none.</param>
-    public TokenDistribution Forward(long begin, Tensor tokens, double temperature = 1, Tensor? mask = null)
+    /// <param name="mask">Of the chunk's rows; null: none.</param>
+    public TokenDistribution Forward(long begin, Tensor tokens, double temperature = 1, TokenMask? mask = null)
     {
         using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
         var logits = decoder.Logits(values.narrow(0, begin, tokens.shape[0])).to(float32); // [c, V]
-        if (temperature != 1) logits.div_(temperature);
-        if (mask is not null) logits.add_(mask);
-        return TokenDistribution.Of(begin, nn.functional.log_softmax(logits, -1), tokens, temperature);
+        return TokenDistribution.Of(begin, logits, tokens, temperature, mask);
     }
 
     /// <summary>

@@ -64,7 +64,7 @@ public sealed class Learner : IDisposable
             {
                 using var innermost = NewDisposeScope();
                 var chunk = part.Narrow(begin, rows);
-                var mask = masks.Rows(chunk.MaskRows); // [c, V]
+                var mask = masks.Mask(chunk.MaskRows);
                 var distribution = head.Forward(begin, chunk.Tokens, settings.Temperature, mask);
                 var logProbabilities = distribution.LogProbabilities; // [c]
                 var objective = ClippedSurrogate.Loss(
@@ -83,7 +83,7 @@ public sealed class Learner : IDisposable
                 var (low, high) = ClippedSurrogate.ClipRatios(
                     logProbabilities, chunk.Behaviour, chunk.Advantages, chunk.Weights, settings.EpsilonLow, settings.EpsilonHigh);
                 (clippedLow, clippedHigh) = (clippedLow + low, clippedHigh + high);
-                entropy += distribution.Entropy().dot(chunk.Weights).item<float>();
+                entropy += distribution.Entropies.dot(chunk.Weights).item<float>();
                 head.Backward(distribution);
             }
             head.Backward();

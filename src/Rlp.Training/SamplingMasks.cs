@@ -54,5 +54,8 @@ public sealed class SamplingMasks : IDisposable
     /// <summary>One mask for each of M tokens: [M, V].</summary>
     public Tensor Rows(Tensor indices) => rows.index_select(0, indices);
 
+    /// <summary>The same without a mask for each of them.</summary>
+    internal TokenMask Mask(Tensor indices) => new(rows, indices);
+
     public void Dispose() => rows.Dispose();
 }
