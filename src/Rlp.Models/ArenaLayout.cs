@@ -42,7 +42,8 @@ public sealed class ArenaLayout
     public long ParameterCount => slots.Sum(s => s.Length);
 
     /// <summary>The matrix [V, hidden] that makes logits of hidden states: lm_head.weight, or the embedding that it is tied to.</summary>
-    public ArenaLeaf OutputHead => slots.FirstOrDefault(s => s.Name == WeightFiles.Head) is { } head ? leaves.Single(l => l.Offset == head.Offset) : leaves[0];
+    public ArenaLeaf OutputHead =>
+        slots.FirstOrDefault(s => s.Name == WeightFiles.Head) is { } head ? leaves.Single(l => l.Offset == head.Offset) : leaves[0];
 
     /// <summary>Adds a matrix of <paramref name="columns"/> columns made of the named parts, one below the other.</summary>
     public void AddMatrix(string leaf, long columns, params (string Name, long Rows)[] parts)

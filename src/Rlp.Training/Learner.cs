@@ -42,12 +42,15 @@ public sealed class Learner : IDisposable
         policy.Parameters.ZeroGradients();
 
         // 8. A = G/(G-1) (r - mean r), the same for every token of a thought.
-        int[][] sequences = [.. groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (int[])[.. g.Sampled.Position.Prefix, tokenizer.BeginThought, .. t.Tokens]))];
+        int[][] sequences =
+            [.. groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (int[])[.. g.Sampled.Position.Prefix, tokenizer.BeginThought, .. t.Tokens]))];
         var order = LongestFirst.Order(sequences);
         SampledThought[] thoughts = [.. groups.SelectMany(g => g.Sampled.Thoughts)];
         var rewards = Rewards(groups); // [B, G]
         float[] advantages = [.. Advantages.LeaveOneOut(rewards).flatten().data<double>().Select(a => (float)a)];
-        (sequences, thoughts, advantages) = ([.. order.Select(i => sequences[i])], [.. order.Select(i => thoughts[i])], [.. order.Select(i => advantages[i])]);
+        sequences = [.. order.Select(i => sequences[i])];
+        thoughts = [.. order.Select(i => thoughts[i])];
+        advantages = [.. order.Select(i => advantages[i])];
         var weights = ThoughtWeights.PerToken([.. thoughts.Select(t => t.Tokens.Length)]);
 
         // 9. loss = sum of w * -min(rho A, clip(rho) A) over the thought tokens, micro-batch by micro-batch.

@@ -50,7 +50,8 @@ internal sealed class TokenDistribution
         var chosen = distribution.gather(-1, column).squeeze(-1);
         var probabilities = distribution.exp_();
         return new TokenDistribution(
-            begin, probabilities, ones_like(column, dtype: float32), column, chosen, special.entr(probabilities).sum(-1), temperature).MoveToOuterScope();
+            begin, probabilities, ones_like(column, dtype: float32), column, chosen, special.entr(probabilities).sum(-1), temperature)
+            .MoveToOuterScope();
     }
 
     internal static unsafe TokenDistribution Fused(long begin, Tensor logits, Tensor tokens, double temperature, TokenMask? mask)
@@ -64,16 +65,18 @@ internal sealed class TokenDistribution
         float[] totals = new float[rows], logProbabilities = new float[rows], entropies = new float[rows];
         for (var row = 0; row < rows; row++)
             (totals[row], logProbabilities[row], entropies[row]) = Row(
-                values + ((long)row * width), masks is null ? null : masks + (maskRows[row] * width), (float)(1 / temperature), width, chosenTokens[row]);
+                values + ((long)row * width), masks is null ? null : masks + (maskRows[row] * width), (float)(1 / temperature), width,
+                chosenTokens[row]);
         return new TokenDistribution(
-            begin, logits.alias(), tensor(totals).unsqueeze(-1), tokens.unsqueeze(-1), tensor(logProbabilities), tensor(entropies), temperature).MoveToOuterScope();
+            begin, logits.alias(), tensor(totals).unsqueeze(-1), tokens.unsqueeze(-1), tensor(logProbabilities), tensor(entropies), temperature)
+            .MoveToOuterScope();
     }
 
     /// <summary>d loss / d logits = (1[v = token] - p_v) / temperature * d loss / d log p, [c, V]; takes the place of the distribution.</summary>
     public Tensor LogitGradient()
     {
-        var gradient = (LogProbabilities.grad ?? throw new InvalidOperationException("no loss of the log-probabilities was taken")) / temperature; // [c]
-        var column = gradient.unsqueeze(-1);
+        var gradient = LogProbabilities.grad ?? throw new InvalidOperationException("no loss of the log-probabilities was taken"); // [c]
+        var column = gradient.div(temperature).unsqueeze(-1);
         return weights.mul_(column.neg() / totals).scatter_add_(-1, tokens, column);
     }
 

@@ -55,7 +55,8 @@ public sealed class AdamWTests
     }
 
     /// <summary>As a handful of tensor operations: clip, moments, decay, update.</summary>
-    private static void Plain(Tensor weights, Tensor first, Tensor second, Tensor gradient, long decayed, OptimizerSettings settings, double rate, long step)
+    private static void Plain(
+        Tensor weights, Tensor first, Tensor second, Tensor gradient, long decayed, OptimizerSettings settings, double rate, long step)
     {
         var norm = gradient.to(float64).norm().item<double>();
         if (norm > settings.MaxGradNorm) gradient = gradient * (settings.MaxGradNorm / norm);
@@ -76,7 +77,15 @@ public sealed class AdamWTests
         layout.AddVector("g", 100);
         using var arena = new ParameterArena(layout, trainable: true);
         arena.Initialize(1, 0.02);
-        var settings = new OptimizerSettings { LearningRate = 1e-3, FinalLearningRate = 1e-4, Schedule = LearningRateSchedule.Cosine, WarmupSteps = 10, WeightDecay = 0.1, MaxGradNorm = 1 };
+        var settings = new OptimizerSettings
+        {
+            LearningRate = 1e-3,
+            FinalLearningRate = 1e-4,
+            Schedule = LearningRateSchedule.Cosine,
+            WarmupSteps = 10,
+            WeightDecay = 0.1,
+            MaxGradNorm = 1,
+        };
         using var optimizer = new AdamW(arena, settings, totalSteps: 50);
         Tensor weights = arena.Master.clone(), first = zeros_like(weights), second = zeros_like(weights), start = weights.clone();
         var random = new Generator(5);

@@ -13,7 +13,13 @@ public sealed class ChunkedHeadTests
         Assert.SkipUnless(File.Exists("/proc/self/clear_refs"), "the peak of a process's memory is read from Linux's /proc");
         var config = new Qwen3Config
         {
-            VocabularySize = vocabulary, HiddenSize = 8, IntermediateSize = 8, Layers = 1, AttentionHeads = 1, KeyValueHeads = 1, HeadDim = 8,
+            VocabularySize = vocabulary,
+            HiddenSize = 8,
+            IntermediateSize = 8,
+            Layers = 1,
+            AttentionHeads = 1,
+            KeyValueHeads = 1,
+            HeadDim = 8,
         };
         using var parameters = new ParameterArena(Decoder.Layout(config), trainable: true);
         using var decoder = Decoder.Create(config, parameters);
@@ -41,7 +47,7 @@ public sealed class ChunkedHeadTests
 
         Learn(ChunkedHead.LogitsAtOnce); // libtorch's own buffers
         Assert.InRange(Learn(ChunkedHead.LogitsAtOnce), 0, bytes / 2);
-        Assert.InRange(Learn(int.MaxValue), bytes, 8L * bytes);
+        Assert.InRange(Learn(int.MaxValue), bytes / 10 * 9, 8L * bytes); // all rows at once, to see that the peak shows them
     }
 
     /// <summary>Bytes of this process.</summary>

@@ -166,11 +166,13 @@ public sealed class LearnerTests
         double expected = 0;
         foreach (var (group, thought) in groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (g, t))))
         {
-            long[] sequence = [.. group.Sampled.Position.Prefix.Select(t => (long)t), policy.Tokenizer.BeginThought, .. thought.Tokens.Select(t => (long)t)];
+            long[] sequence =
+                [.. group.Sampled.Position.Prefix.Select(t => (long)t), policy.Tokenizer.BeginThought, .. thought.Tokens.Select(t => (long)t)];
             var logits = policy.Decoder.Logits(policy.Decoder.Hidden(tensor(sequence).unsqueeze(0)))[0].detach(); // [T, V]
             for (var u = 0; u < thought.Tokens.Length; u++)
             {
-                var scores = (logits[sequence.Length - thought.Tokens.Length + u - 1] / settings.Temperature) + masks.Row(SamplingMasks.RowAt(u, settings.MaxThoughtTokens));
+                var scores = (logits[sequence.Length - thought.Tokens.Length + u - 1] / settings.Temperature)
+                    + masks.Row(SamplingMasks.RowAt(u, settings.MaxThoughtTokens));
                 double[] p = [.. nn.functional.softmax(scores.to(float64), -1).data<double>()];
                 expected -= p.Where(x => x > 0).Sum(x => x * Math.Log(x)) / thought.Tokens.Length / 12;
             }

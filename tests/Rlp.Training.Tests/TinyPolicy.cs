@@ -9,7 +9,9 @@ namespace Rlp.Training.Tests;
 internal sealed class TinyPolicy : IDisposable
 {
     /// <param name="spareRows">Rows of the model's vocabulary beyond the tokenizer's.</param>
-    public TinyPolicy(long seed = 1, double range = 0.3, bool trainable = true, string architecture = "qwen3", int spareRows = 0, ScalarType dtype = ScalarType.Float32)
+    public TinyPolicy(
+        long seed = 1, double range = 0.3, bool trainable = true, string architecture = "qwen3", int spareRows = 0,
+        ScalarType dtype = ScalarType.Float32)
     {
         DecoderConfig config = architecture switch
         {

@@ -4,7 +4,7 @@ namespace Rlp.Training.Tests;
 
 public sealed class TokenDistributionTests
 {
-    /// <summary>As autograd has them in float64; scores near 80, as a low temperature makes them, are 8e-6 apart in float32.</summary>
+    /// <summary>As autograd has them in float64; float32 has scores of 16 to 32, as a low temperature makes them, 2e-6 apart.</summary>
     [Theory]
     [InlineData(5, 0.7, true)] // narrower than a vector
     [InlineData(1000, 0.7, true)]
@@ -14,7 +14,7 @@ public sealed class TokenDistributionTests
     {
         using var scope = NewDisposeScope();
         var random = new Generator(3);
-        var logits = randn([7, vocabulary], generator: random) * 5;
+        var logits = randn([7, vocabulary], generator: random) * 2;
         var tokens = randint(0, vocabulary, [7], dtype: int64, generator: random);
         var masks = zeros(3, vocabulary);
         masks[1, TensorIndex.Slice(vocabulary / 2, null)] = float.NegativeInfinity;
@@ -38,7 +38,7 @@ public sealed class TokenDistributionTests
         })
         {
             (distribution.LogProbabilities.exp() * weights).sum().backward();
-            AssertClose(chosen.detach(), distribution.LogProbabilities.detach(), 2e-6);
+            AssertClose(chosen.detach(), distribution.LogProbabilities.detach(), 1e-6);
             AssertClose(entropies.detach(), distribution.Entropies, 2e-6);
             AssertClose(exact.grad!, distribution.LogitGradient().detach(), 4e-6);
         }
