@@ -1,3 +1,5 @@
+using Rlp.Models.Weights;
+
 namespace Rlp.Models;
 
 /// <summary>A named tensor of a checkpoint file: a run of rows inside one leaf of the arena.</summary>
@@ -18,7 +20,8 @@ public sealed record ArenaLeaf(string Name, long[] Shape, long Offset)
 /// </summary>
 public sealed class ArenaLayout
 {
-    private const long Alignment = 16; // floats
+    /// <summary>Every leaf, and the whole, takes a multiple of so many elements.</summary>
+    public const long Alignment = 16;
 
     private readonly List<ArenaLeaf> leaves = [];
     private readonly List<ArenaSlot> slots = [];
@@ -37,6 +40,10 @@ public sealed class ArenaLayout
 
     /// <summary>Parameters without the padding.</summary>
     public long ParameterCount => slots.Sum(s => s.Length);
+
+    /// <summary>The matrix [V, hidden] that makes logits of hidden states: lm_head.weight, or the embedding that it is tied to.</summary>
+    public ArenaLeaf OutputHead =>
+        slots.FirstOrDefault(s => s.Name == WeightFiles.Head) is { } head ? leaves.Single(l => l.Offset == head.Offset) : leaves[0];
 
     /// <summary>Adds a matrix of <paramref name="columns"/> columns made of the named parts, one below the other.</summary>
     public void AddMatrix(string leaf, long columns, params (string Name, long Rows)[] parts)

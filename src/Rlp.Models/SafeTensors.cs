@@ -9,7 +9,10 @@ namespace Rlp.Models;
 /// </summary>
 public static class SafeTensors
 {
-    /// <summary>Writes the parameters of an arena, in its type, under their Hugging Face names, and flushes them to the disk.</summary>
+    /// <summary>
+    /// Writes the parameters of an arena, in the type of <see cref="ParameterArena.Master"/>, under their Hugging Face names, and flushes them to
+    /// the disk.
+    /// </summary>
     public static void Save(string path, ParameterArena arena) => SafeTensorsWriter.Write(path, TensorSource.Of(arena));
 
     /// <summary>Writes tensors in their own types and flushes them to the disk; disposes the tensors.</summary>

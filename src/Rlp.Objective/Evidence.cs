@@ -12,6 +12,7 @@ public static class Evidence
     public static Tensor LogProbability(Tensor logits, Tensor nextTokens)
     {
         using var scope = NewDisposeScope();
+        if (logits.dtype == ScalarType.BFloat16) logits = logits.to(float32); // a log-probability of 8 bits tells no thoughts apart
         var logProbabilities = nn.functional.log_softmax(logits, -1); // [N, V]
         return logProbabilities.gather(-1, nextTokens.unsqueeze(-1)).squeeze(-1).MoveToOuterDisposeScope();
     }

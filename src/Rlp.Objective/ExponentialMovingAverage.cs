@@ -5,10 +5,10 @@ namespace Rlp.Objective;
 /// <summary>The teacher phi follows the policy theta (PAPER.md section 2, step 10).</summary>
 public static class ExponentialMovingAverage
 {
-    /// <summary>phi &lt;- tau phi + (1 - tau) theta, in place. Both flat, of one length.</summary>
+    /// <summary>phi &lt;- tau phi + (1 - tau) theta, in place and in one pass. Both flat, of one length.</summary>
     public static void Update(Tensor teacher, Tensor policy, double tau)
     {
         using var noGradient = no_grad();
-        teacher.mul_(tau).add_(policy, 1 - tau);
+        teacher.lerp_(policy, 1 - tau);
     }
 }

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Rlp.Training;
 
 /// <summary>
-/// AdamW (Loshchilov and Hutter 2019) with gradient clipping, as a few passes over the flat arena. Decay applies to matrices, not to the
-/// weights of norms.
+/// AdamW (Loshchilov and Hutter 2019) with gradient clipping, as two passes over the flat arena: the norm, then the update. Decay applies to
+/// matrices, not to the weights of norms.
 /// </summary>
 public sealed class AdamW : IDisposable
 {
@@ -18,8 +18,8 @@ public sealed class AdamW : IDisposable
     public AdamW(ParameterArena parameters, OptimizerSettings settings, long totalSteps)
     {
         (this.parameters, this.settings, this.totalSteps) = (parameters, settings, totalSteps);
-        FirstMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
-        SecondMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
+        FirstMoment = zeros_like(parameters.Master).DetachFromDisposeScope();
+        SecondMoment = zeros_like(parameters.Master).DetachFromDisposeScope();
     }
 
     /// <summary>Updates made so far.</summary>
@@ -43,7 +43,7 @@ public sealed class AdamW : IDisposable
         };
     }
 
-    /// <summary>Applies the arena's gradients.</summary>
+    /// <summary>Applies the arena's gradients, which stay as they are.</summary>
     /// <returns>The gradient's 2-norm before clipping.</returns>
     /// <exception cref="TrainingDivergedException">The gradient is not finite; the parameters are left as they were.</exception>
     public double Update()
@@ -51,18 +51,28 @@ public sealed class AdamW : IDisposable
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var gradient = parameters.Gradients ?? throw new InvalidOperationException("the arena has no gradients");
-        var norm = (double)gradient.norm().item<float>();
+        var norm = GradientNorm.Of(gradient);
         if (!double.IsFinite(norm)) throw new TrainingDivergedException($"the gradient norm of update {Steps + 1} is {norm}; lower the learning rate or look at the data of this step");
-        if (settings.MaxGradNorm > 0 && norm > settings.MaxGradNorm) gradient.mul_(settings.MaxGradNorm / norm);
 
         Steps++;
         var rate = LearningRate(Steps);
-        FirstMoment.mul_(settings.Beta1).add_(gradient, 1 - settings.Beta1);
-        SecondMoment.mul_(settings.Beta2).addcmul_(gradient, gradient, 1 - settings.Beta2);
-        if (settings.WeightDecay > 0) parameters.Values.narrow(0, 0, parameters.Layout.DecayedLength).mul_(1 - (rate * settings.WeightDecay));
-        var denominator = SecondMoment.sqrt().div_(Math.Sqrt(1 - Math.Pow(settings.Beta2, Steps))).add_(settings.Epsilon);
-        parameters.Values.addcdiv_(FirstMoment, denominator, -rate / (1 - Math.Pow(settings.Beta1, Steps)));
+        var update = new AdamWStep(
+            GradientScale: settings.MaxGradNorm > 0 && norm > settings.MaxGradNorm ? settings.MaxGradNorm / norm : 1, settings.Beta1, settings.Beta2,
+            Kept: 1 - (rate * settings.WeightDecay), Rate: rate / (1 - Math.Pow(settings.Beta1, Steps)),
+            SecondCorrection: Math.Sqrt(1 - Math.Pow(settings.Beta2, Steps)), settings.Epsilon);
+        var decayed = parameters.Layout.DecayedLength;
+        Apply(update, gradient, 0, decayed);
+        Apply(update with { Kept = 1 }, gradient, decayed, parameters.Layout.Length - decayed);
+        parameters.RoundMaster();
         return norm;
+    }
+
+    private void Apply(AdamWStep update, Tensor gradient, long begin, long count)
+    {
+        if (count == 0) return;
+        update.Apply(
+            parameters.Master.narrow(0, begin, count), FirstMoment.narrow(0, begin, count), SecondMoment.narrow(0, begin, count),
+            gradient.narrow(0, begin, count));
     }
 
     public void Dispose()

@@ -1,5 +1,6 @@
 using Rlp.Models;
 using Rlp.Objective;
+using static TorchSharp.torch;
 
 namespace Rlp.Training;
 
@@ -7,18 +8,46 @@ namespace Rlp.Training;
 public sealed class EmaTeacher : IDisposable
 {
     private readonly ParameterArena policy;
+    private readonly ParameterArena average; // float32: at tau = 0.999 a bfloat16 average would stand still
     private readonly double tau;
 
     public EmaTeacher(ParameterArena policy, double tau)
     {
         (this.policy, this.tau) = (policy, tau);
-        Parameters = new ParameterArena(policy.Layout, trainable: false, policy.Values.device);
-        Parameters.CopyFrom(policy);
+        var device = policy.Values.device;
+        average = new ParameterArena(policy.Layout, trainable: false, device);
+        average.CopyFrom(policy);
+        Parameters = policy.Dtype == ScalarType.Float32 ? average : new ParameterArena(policy.Layout, trainable: false, device, policy.Dtype);
+        Round();
     }
 
+    /// <summary>phi in the policy's type: what scores positions.</summary>
     public ParameterArena Parameters { get; }
 
-    public void Update() => ExponentialMovingAverage.Update(Parameters.Values, policy.Values, tau);
+    public void Update()
+    {
+        ExponentialMovingAverage.Update(average.Master, policy.Master, tau);
+        Round();
+    }
 
-    public void Dispose() => Parameters.Dispose();
+    /// <summary>Writes phi in float32.</summary>
+    public void Save(string path) => SafeTensors.Save(path, average);
+
+    /// <exception cref="ModelFormatException">As <see cref="SafeTensors.Load(string, ParameterArena)"/>.</exception>
+    public void Load(string path)
+    {
+        SafeTensors.Load(path, average);
+        Round();
+    }
+
+    private void Round()
+    {
+        if (!ReferenceEquals(Parameters, average)) Parameters.CopyFrom(average);
+    }
+
+    public void Dispose()
+    {
+        Parameters.Dispose();
+        average.Dispose();
+    }
 }

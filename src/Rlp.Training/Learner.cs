@@ -10,7 +10,7 @@ namespace Rlp.Training;
 
 /// <summary>
 /// One optimizer step on the policy. Long batches are split into micro-batches whose gradients add up; logits are computed only for the tokens
-/// that the loss needs.
+/// that the loss needs, and of those a few rows at a time.
 /// </summary>
 public sealed class Learner : IDisposable
 {
@@ -19,11 +19,14 @@ public sealed class Learner : IDisposable
     private readonly StageSettings stage;
     private readonly SamplingMasks masks;
     private readonly IDecoder? reference;
+    private readonly int logitsAtOnce;
 
     /// <param name="reference">The fixed pi_ref of the KL penalty; needed when and only when beta is above zero.</param>
-    public Learner(IDecoder policy, ITokenizer tokenizer, StageSettings stage, IDecoder? reference = null)
+    /// <param name="logitsAtOnce">Elements of the logits that are in memory at once; at least one row is.</param>
+    public Learner(
+        IDecoder policy, ITokenizer tokenizer, StageSettings stage, IDecoder? reference = null, int logitsAtOnce = ChunkedHead.LogitsAtOnce)
     {
-        (this.policy, this.tokenizer, this.stage, this.reference) = (policy, tokenizer, stage, reference);
+        (this.policy, this.tokenizer, this.stage, this.reference, this.logitsAtOnce) = (policy, tokenizer, stage, reference, logitsAtOnce);
         if (stage.Rlp is { Beta: > 0 } && reference is null) throw new ArgumentException("a KL penalty (beta > 0) needs a reference policy", nameof(reference));
         policy.RecomputesActivations = stage.ActivationCheckpointing;
         Optimizer = new AdamW(policy.Parameters, stage.Optimizer, stage.Steps);
@@ -41,13 +44,18 @@ public sealed class Learner : IDisposable
         policy.Parameters.ZeroGradients();
 
         // 8. A = G/(G-1) (r - mean r), the same for every token of a thought.
+        int[][] sequences =
+            [.. groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (int[])[.. g.Sampled.Position.Prefix, tokenizer.BeginThought, .. t.Tokens]))];
+        var order = LongestFirst.Order(sequences);
         SampledThought[] thoughts = [.. groups.SelectMany(g => g.Sampled.Thoughts)];
         var rewards = Rewards(groups); // [B, G]
         float[] advantages = [.. Advantages.LeaveOneOut(rewards).flatten().data<double>().Select(a => (float)a)];
+        sequences = [.. order.Select(i => sequences[i])];
+        thoughts = [.. order.Select(i => thoughts[i])];
+        advantages = [.. order.Select(i => advantages[i])];
         var weights = ThoughtWeights.PerToken([.. thoughts.Select(t => t.Tokens.Length)]);
 
         // 9. loss = sum of w * -min(rho A, clip(rho) A) over the thought tokens, micro-batch by micro-batch.
-        int[][] sequences = [.. groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (int[])[.. g.Sampled.Position.Prefix, tokenizer.BeginThought, .. t.Tokens]))];
         double loss = 0, kl = 0, entropy = 0, clippedLow = 0, clippedHigh = 0;
         var weightAt = 0;
         foreach (var (start, count) in TokenBatch.Split(sequences, stage.MicroBatchTokens))
@@ -55,25 +63,35 @@ public sealed class Learner : IDisposable
             using var inner = NewDisposeScope();
             var part = ThoughtTokens.Of(thoughts, sequences, start, count, advantages, weights, weightAt, settings.Sampling, policy.Parameters.Values.device);
             weightAt += part.Count;
-            var distribution = Distribution(policy, part, settings.Temperature); // [m, V]
-            var logProbabilities = distribution.gather(-1, part.Tokens.unsqueeze(-1)).squeeze(-1); // [m]
-            var objective = ClippedSurrogate.Loss(logProbabilities, part.Behaviour, part.Advantages, part.Weights, settings.EpsilonLow, settings.EpsilonHigh);
-            loss += objective.item<float>();
-            if (settings.Beta > 0)
+            var head = new ChunkedHead(policy, States(policy, part), logitsAtOnce);
+            var referenceHead = settings.Beta > 0 ? ReferenceHead(part) : null;
+            foreach (var (begin, rows) in head.Chunks)
             {
-                Tensor referenceLogProbabilities;
-                using (no_grad())
-                    referenceLogProbabilities = Distribution(reference!, part, settings.Temperature).gather(-1, part.Tokens.unsqueeze(-1)).squeeze(-1);
-                var penalty = KlPenalty.Estimate(logProbabilities, referenceLogProbabilities, part.Weights);
-                kl += penalty.item<float>();
-                objective += penalty * settings.Beta;
-            }
-            objective.backward();
+                using var innermost = NewDisposeScope();
+                var chunk = part.Narrow(begin, rows);
+                var mask = masks.Mask(chunk.MaskRows);
+                var distribution = head.Forward(begin, chunk.Tokens, settings.Temperature, mask);
+                var logProbabilities = distribution.LogProbabilities; // [c]
+                var objective = ClippedSurrogate.Loss(
+                    logProbabilities, chunk.Behaviour, chunk.Advantages, chunk.Weights, settings.EpsilonLow, settings.EpsilonHigh);
+                loss += objective.item<float>();
+                if (referenceHead is not null)
+                {
+                    var referenceLogProbabilities = referenceHead.Forward(begin, chunk.Tokens, settings.Temperature, mask).LogProbabilities;
+                    var penalty = KlPenalty.Estimate(logProbabilities, referenceLogProbabilities, chunk.Weights);
+                    kl += penalty.item<float>();
+                    objective += penalty * settings.Beta;
+                }
+                objective.backward();
 
-            using var noGradient = no_grad();
-            var (low, high) = ClippedSurrogate.ClipRatios(logProbabilities, part.Behaviour, part.Advantages, part.Weights, settings.EpsilonLow, settings.EpsilonHigh);
-            (clippedLow, clippedHigh) = (clippedLow + low, clippedHigh + high);
-            entropy -= (distribution.exp() * distribution.masked_fill(distribution.isinf(), 0)).sum(-1).mul(part.Weights).sum().item<float>();
+                using var noGradient = no_grad();
+                var (low, high) = ClippedSurrogate.ClipRatios(
+                    logProbabilities, chunk.Behaviour, chunk.Advantages, chunk.Weights, settings.EpsilonLow, settings.EpsilonHigh);
+                (clippedLow, clippedHigh) = (clippedLow + low, clippedHigh + high);
+                entropy += distribution.Entropies.dot(chunk.Weights).item<float>();
+                head.Backward(distribution);
+            }
+            head.Backward();
         }
         loss += settings.Beta * kl;
 
@@ -102,6 +120,7 @@ public sealed class Learner : IDisposable
         policy.Parameters.ZeroGradients();
         var targets = documents.Sum(d => (long)d.Length - 1);
         if (targets < 1) throw new ArgumentException("no document of the batch has two tokens", nameof(documents));
+        documents = [.. LongestFirst.Order(documents).Select(i => documents[i])];
         double loss = 0;
         foreach (var (start, count) in TokenBatch.Split(documents, stage.MicroBatchTokens))
         {
@@ -111,10 +130,17 @@ public sealed class Learner : IDisposable
             var hidden = policy.Hidden(TokenBatch.RightPadded(part, tokenizer.Padding, device)); // [b, T, H]
             var rows = tensor(part.SelectMany((d, row) => Enumerable.Range(0, d.Length - 1).Select(i => (row * hidden.shape[1]) + i)).ToArray(), device: device);
             var next = tensor(part.SelectMany(d => d.Skip(1).Select(t => (long)t)).ToArray(), device: device);
-            var logits = policy.Logits(hidden.flatten(0, 1).index_select(0, rows)); // [m, V]
-            var objective = nn.functional.cross_entropy(logits, next, reduction: nn.Reduction.Sum) / targets;
-            loss += objective.item<float>();
-            objective.backward();
+            var head = new ChunkedHead(policy, hidden.flatten(0, 1).index_select(0, rows), logitsAtOnce);
+            foreach (var (begin, chunkRows) in head.Chunks)
+            {
+                using var innermost = NewDisposeScope();
+                var distribution = head.Forward(begin, next.narrow(0, begin, chunkRows));
+                var objective = distribution.LogProbabilities.sum().neg() / targets;
+                loss += objective.item<float>();
+                objective.backward();
+                head.Backward(distribution);
+            }
+            head.Backward();
         }
         var learningRate = Optimizer.LearningRate(Optimizer.Steps + 1);
         var gradNorm = Update(step, loss);
@@ -139,13 +165,18 @@ public sealed class Learner : IDisposable
         return InformationGain.Rewards(predicted, tensor(groups.Select(g => g.TeacherEvidence).ToArray()));
     }
 
-    /// <summary>log pi(. | prefix, thought so far) at the sampling temperature and under the sampling masks, for each thought token: [m, V].</summary>
-    private Tensor Distribution(IDecoder decoder, ThoughtTokens part, double temperature)
+    /// <summary>The hidden states that predict the thought tokens: [m, H].</summary>
+    private Tensor States(IDecoder decoder, ThoughtTokens part)
     {
         using var scope = NewDisposeScope();
         var hidden = decoder.Hidden(TokenBatch.RightPadded(part.Sequences, tokenizer.Padding, part.Rows.device)); // [b, T, H]
-        var logits = decoder.Logits(hidden.flatten(0, 1).index_select(0, part.Rows)); // [m, V]
-        return nn.functional.log_softmax((logits / temperature) + masks.Rows(part.MaskRows), -1).MoveToOuterDisposeScope();
+        return hidden.flatten(0, 1).index_select(0, part.Rows).MoveToOuterDisposeScope();
+    }
+
+    private ChunkedHead ReferenceHead(ThoughtTokens part)
+    {
+        using var noGradient = no_grad();
+        return new ChunkedHead(reference!, States(reference!, part), logitsAtOnce);
     }
 
     public void Dispose()

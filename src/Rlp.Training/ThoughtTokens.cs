@@ -34,4 +34,15 @@ internal sealed record ThoughtTokens(
             tensor(behaviour.ToArray(), device: device), tensor(advantage.ToArray(), device: device),
             tensor(weights[weightAt..(weightAt + tokens.Count)], device: device));
     }
+
+    /// <summary>Some consecutive tokens of these; <see cref="Rows"/> and <see cref="Sequences"/> stay those of the micro-batch.</summary>
+    public ThoughtTokens Narrow(long begin, long count) => this with
+    {
+        Count = (int)count,
+        Tokens = Tokens.narrow(0, begin, count),
+        MaskRows = MaskRows.narrow(0, begin, count),
+        Behaviour = Behaviour.narrow(0, begin, count),
+        Advantages = Advantages.narrow(0, begin, count),
+        Weights = Weights.narrow(0, begin, count),
+    };
 }

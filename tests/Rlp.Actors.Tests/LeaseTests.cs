@@ -93,7 +93,7 @@ public sealed class LeaseTests : IDisposable
         var withReference = recipe with { Stages = [.. recipe.Stages.Select(s => s with { Rlp = s.Rlp is null ? null : s.Rlp with { Beta = 0.1 } })] };
         Assert.Equal(20 * length, RunMemory.Of(withReference, length)["learner"]);
         var half = recipe with { Model = recipe.Model with { Dtype = WeightType.Bfloat16 } };
-        Assert.Equal(new Dictionary<string, long> { ["learner"] = 8 * length, ["ema"] = 2 * length }, RunMemory.Of(half, length));
+        Assert.Equal(new Dictionary<string, long> { ["learner"] = 20 * length, ["ema"] = 6 * length }, RunMemory.Of(half, length));
         Assert.Equal(0, RunMemory.Of(recipe with { Stages = [recipe.Stages[0]] }, length)["ema"]);
     }
 }

@@ -31,9 +31,10 @@ public sealed class HuggingFaceFolderTests : IDisposable
         ExportedModel.Write(folder["out"], ModelDocuments.Of(Config), TensorSource.Of(arena), new ExportSettings { Dtype = type });
 
         using var model = HuggingFaceFolder.Open(folder["out"]);
-        using var loaded = model.Load(TinyLayout.Make(tied), trainable: true, dtype: type);
+        using var loaded = model.Load(TinyLayout.Make(tied), trainable: false, dtype: type);
         Assert.Equal(arena.Sha256(), loaded.Sha256());
-        Assert.NotNull(loaded.Gradients);
+        using var trained = model.Load(TinyLayout.Make(tied), trainable: true, dtype: type);
+        Assert.NotNull(trained.Gradients);
     }
 
     [Fact]

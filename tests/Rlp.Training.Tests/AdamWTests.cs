@@ -50,8 +50,81 @@ public sealed class AdamWTests
         using (no_grad()) arena["g"].grad!.copy_(tensor(new[] { 3f, 0f, 4f, 0f }));
 
         Assert.Equal(5.0, optimizer.Update(), 1e-5);
-        Assert.Equal(1f, arena.Gradients!.norm().item<float>(), 1e-5f);
+        Assert.Equal(5f, arena.Gradients!.norm().item<float>(), 1e-5f);
+        Assert.Equal(0.1f, optimizer.FirstMoment.norm().item<float>(), 1e-6f); // of a gradient of norm 1
     }
+
+    /// <summary>As a handful of tensor operations: clip, moments, decay, update.</summary>
+    private static void Plain(
+        Tensor weights, Tensor first, Tensor second, Tensor gradient, long decayed, OptimizerSettings settings, double rate, long step)
+    {
+        var norm = gradient.to(float64).norm().item<double>();
+        if (norm > settings.MaxGradNorm) gradient = gradient * (settings.MaxGradNorm / norm);
+        first.mul_(settings.Beta1).add_(gradient, 1 - settings.Beta1);
+        second.mul_(settings.Beta2).addcmul_(gradient, gradient, 1 - settings.Beta2);
+        weights.narrow(0, 0, decayed).mul_(1 - (rate * settings.WeightDecay));
+        var denominator = second.sqrt().div_(Math.Sqrt(1 - Math.Pow(settings.Beta2, step))).add_(settings.Epsilon);
+        weights.addcdiv_(first, denominator, -rate / (1 - Math.Pow(settings.Beta1, step)));
+    }
+
+    [Fact]
+    public void Fifty_steps_with_warm_up_decay_and_clipping_equal_the_plain_operations()
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var layout = new ArenaLayout();
+        layout.AddMatrix("w", 333, ("w", 600)); // several pieces of the norm, and a rest
+        layout.AddVector("g", 100);
+        using var arena = new ParameterArena(layout, trainable: true);
+        arena.Initialize(1, 0.02);
+        var settings = new OptimizerSettings
+        {
+            LearningRate = 1e-3,
+            FinalLearningRate = 1e-4,
+            Schedule = LearningRateSchedule.Cosine,
+            WarmupSteps = 10,
+            WeightDecay = 0.1,
+            MaxGradNorm = 1,
+        };
+        using var optimizer = new AdamW(arena, settings, totalSteps: 50);
+        Tensor weights = arena.Master.clone(), first = zeros_like(weights), second = zeros_like(weights), start = weights.clone();
+        var random = new Generator(5);
+        var clipped = 0;
+        for (var step = 1; step <= 50; step++)
+        {
+            using var inner = NewDisposeScope();
+            arena.Gradients!.copy_(randn(layout.Length, generator: random) * (step % 3 == 0 ? 1e-4 : 1e-2));
+            Plain(weights, first, second, arena.Gradients, layout.DecayedLength, settings, optimizer.LearningRate(step), step);
+            var norm = optimizer.Update();
+            Assert.Equal(arena.Gradients.to(float64).norm().item<double>(), norm, 1e-12 * norm);
+            if (norm > 1) clipped++;
+        }
+
+        Assert.InRange(clipped, 30, 40);
+        Assert.True(Distance(start, weights) > 0.1);
+        Assert.InRange(Distance(weights, arena.Master), 0, 1e-6);
+        Assert.InRange(Distance(first, optimizer.FirstMoment), 0, 1e-6);
+        Assert.InRange(Distance(second, optimizer.SecondMoment), 0, 1e-6);
+    }
+
+    [Fact]
+    public void One_pass_gives_what_tensor_operations_give_on_other_devices()
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var random = new Generator(6);
+        var update = new AdamWStep(GradientScale: 0.3, Beta1: 0.9, Beta2: 0.95, Kept: 0.99, Rate: 0.01, SecondCorrection: 0.5, Epsilon: 1e-8);
+        Tensor[] fused = [.. Enumerable.Range(0, 4).Select(_ => randn(160_000, generator: random).abs())], plain = [.. fused.Select(t => t.clone())];
+
+        update.ApplyFused(fused[0], fused[1], fused[2], fused[3]);
+        update.ApplyByOperations(plain[0], plain[1], plain[2], plain[3]);
+
+        for (var i = 0; i < 3; i++) Assert.InRange(Distance(plain[i], fused[i]), 0, 1e-6);
+        Assert.Equal(plain[3], fused[3]);
+    }
+
+    /// <summary>Relative to the first.</summary>
+    private static double Distance(Tensor a, Tensor b) => ((a - b).norm() / a.norm()).item<float>();
 
     [Theory]
     [InlineData(LearningRateSchedule.Constant, 10, 1.0)]

@@ -35,12 +35,15 @@ public sealed class BareLoopTests : IDisposable
     }
 
     [Theory]
-    [InlineData("pretrain", 0.0)]
-    [InlineData("rlp", 0.0)]
-    [InlineData("rlp", 0.1)] // with a reference policy, which must come back too
-    public void A_run_cut_at_a_checkpoint_goes_on_as_if_it_had_not_been(string stage, double beta)
+    [InlineData("pretrain", 0.0, WeightType.Float32)]
+    [InlineData("rlp", 0.0, WeightType.Float32)]
+    [InlineData("rlp", 0.1, WeightType.Float32)] // with a reference policy, which must come back too
+    [InlineData("pretrain", 0.0, WeightType.Bfloat16)] // the float32 weights behind those of the passes as well
+    [InlineData("rlp", 0.1, WeightType.Bfloat16)]
+    public void A_run_cut_at_a_checkpoint_goes_on_as_if_it_had_not_been(string stage, double beta, WeightType dtype)
     {
         var recipe = TinyRecipes.Arithmetic(beta: beta);
+        recipe = recipe with { Model = recipe.Model with { Dtype = dtype } };
         using var whole = Open(stage, recipe: recipe);
         var expected = Series(Steps(whole, 4));
 

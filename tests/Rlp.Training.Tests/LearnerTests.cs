@@ -28,9 +28,9 @@ public sealed class LearnerTests
             teacherEvidence))];
     }
 
-    private static float[] Gradient(TinyPolicy policy, IReadOnlyList<ScoredGroup> groups, StageSettings stage, IDecoder? reference = null)
+    private static float[] Gradient(TinyPolicy policy, IReadOnlyList<ScoredGroup> groups, StageSettings stage)
     {
-        using var learner = new Learner(policy.Decoder, policy.Tokenizer, stage, reference);
+        using var learner = new Learner(policy.Decoder, policy.Tokenizer, stage);
         learner.ApplyRlp(1, groups);
         return [.. policy.Parameters.Gradients!.data<float>()];
     }
@@ -69,28 +69,32 @@ public sealed class LearnerTests
         return (total, [.. policy.Parameters.Gradients!.data<float>()]);
     }
 
+    /// <summary>The norm of the difference, relative to the norm.</summary>
     private static void AssertClose(float[] expected, float[] actual, double relative)
     {
-        var scale = expected.Max(Math.Abs);
-        Assert.True(scale > 1e-4, "no gradient to compare");
-        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], scale * relative);
+        var norm = Math.Sqrt(expected.Sum(e => (double)e * e));
+        Assert.True(norm > 1e-3, "no gradient to compare");
+        Assert.InRange(Math.Sqrt(expected.Zip(actual, (e, a) => Math.Pow((double)e - a, 2)).Sum()) / norm, 0, relative);
     }
 
     [Theory]
     [InlineData("qwen3", 0.0)] // on policy
     [InlineData("qwen3", 0.3)] // behind: some ratios are clipped
+    [InlineData("qwen3", 0.3, 50)] // logits two rows at a time
     [InlineData("llama", 0.3)]
+    [InlineData("llama", 0.3, 1)] // a head of its own, row by row
     [InlineData("nemotron", 0.3)]
-    public void Gradient_and_loss_equal_the_equations_written_out(string architecture, double staleness)
+    [InlineData("nemotron", 0.3, 50)]
+    public void Gradient_and_loss_equal_the_equations_written_out(string architecture, double staleness, int logitsAtOnce = 1 << 22)
     {
         using var policy = new TinyPolicy(architecture: architecture);
         var groups = Groups(policy, staleness: staleness);
         var (loss, expected) = Plain(policy, groups, Stage().Rlp!);
 
-        using var learner = new Learner(policy.Decoder, policy.Tokenizer, Stage());
+        using var learner = new Learner(policy.Decoder, policy.Tokenizer, Stage(), logitsAtOnce: logitsAtOnce);
         var applied = learner.ApplyRlp(1, groups);
 
-        AssertClose(expected, [.. policy.Parameters.Gradients!.data<float>()], 1e-5);
+        AssertClose(expected, [.. policy.Parameters.Gradients!.data<float>()], 1e-6);
         Assert.Equal(loss, applied.Loss, 1e-5);
         Assert.Equal(staleness > 0, applied.Metrics["clip_ratio/region_mean"] > 0);
     }
@@ -113,7 +117,69 @@ public sealed class LearnerTests
     {
         using var policy = new TinyPolicy();
         using var other = new TinyPolicy();
-        AssertClose(Gradient(policy, Groups(policy), Stage()), Gradient(other, Groups(other), Stage(microBatchTokens: 25)), 1e-5);
+        AssertClose(Gradient(policy, Groups(policy), Stage()), Gradient(other, Groups(other), Stage(microBatchTokens: 25)), 1e-6);
+    }
+
+    [Fact]
+    public void Micro_batches_are_of_like_length_whatever_the_order_of_the_batch()
+    {
+        Assert.Equal([2, 0, 4, 1, 3], LongestFirst.Order([[1, 1], [1], [1, 1, 1], [1], [1, 1]]));
+
+        string[] texts = ["1+2=3\n", "1+2+3+4+5+6=1\n", "4-3=1\n", "9-8-7-6-5-4=9\n", "2+2=4\n", "3+3+3+3+3+3=8\n"];
+        float[] Apply(params int[] order)
+        {
+            using var policy = new TinyPolicy();
+            using var learner = new Learner(policy.Decoder, policy.Tokenizer, Stage(microBatchTokens: 42) with { Kind = StageKind.Ntp, Rlp = null });
+            learner.ApplyNtp(1, [.. order.Select(i => policy.Tokenizer.Encode(texts[i]))]);
+            return [.. policy.Parameters.Gradients!.data<float>()];
+        }
+
+        Assert.Equal(Apply(1, 3, 5, 0, 2, 4), Apply(0, 1, 2, 3, 4, 5)); // to the bit: the same three long and the same three short ones
+    }
+
+    [Fact]
+    public void Chunks_of_the_vocabulary_change_neither_gradient_nor_metrics()
+    {
+        AppliedStep Apply(TinyPolicy policy, IDecoder reference, int logitsAtOnce)
+        {
+            using var learner = new Learner(policy.Decoder, policy.Tokenizer, Stage(beta: 0.5), reference, logitsAtOnce);
+            return learner.ApplyRlp(1, Groups(policy, staleness: 0.3));
+        }
+
+        using var policy = new TinyPolicy();
+        using var other = new TinyPolicy();
+        using var reference = new TinyPolicy(seed: 9, trainable: false);
+        var whole = Apply(policy, reference.Decoder, 1 << 22);
+        var chunked = Apply(other, reference.Decoder, 50);
+
+        AssertClose([.. policy.Parameters.Gradients!.data<float>()], [.. other.Parameters.Gradients!.data<float>()], 1e-6);
+        Assert.All(whole.Metrics, metric => Assert.Equal(metric.Value, chunked.Metrics[metric.Key], 1e-6 * Math.Max(1, Math.Abs(metric.Value))));
+        Assert.All(new[] { "kl", "entropy", "clip_ratio/low_mean", "clip_ratio/high_mean" }, name => Assert.True(whole.Metrics[name] > 0.01, name));
+    }
+
+    [Fact]
+    public void The_entropy_is_that_of_the_sampling_distribution_weighted_as_the_loss_is()
+    {
+        using var policy = new TinyPolicy();
+        var groups = Groups(policy);
+        var settings = Stage().Rlp!;
+        using var masks = new SamplingMasks(policy.Tokenizer, policy.Tokenizer.VocabularySize);
+        double expected = 0;
+        foreach (var (group, thought) in groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (g, t))))
+        {
+            long[] sequence =
+                [.. group.Sampled.Position.Prefix.Select(t => (long)t), policy.Tokenizer.BeginThought, .. thought.Tokens.Select(t => (long)t)];
+            var logits = policy.Decoder.Logits(policy.Decoder.Hidden(tensor(sequence).unsqueeze(0)))[0].detach(); // [T, V]
+            for (var u = 0; u < thought.Tokens.Length; u++)
+            {
+                var scores = (logits[sequence.Length - thought.Tokens.Length + u - 1] / settings.Temperature)
+                    + masks.Row(SamplingMasks.RowAt(u, settings.MaxThoughtTokens));
+                double[] p = [.. nn.functional.softmax(scores.to(float64), -1).data<double>()];
+                expected -= p.Where(x => x > 0).Sum(x => x * Math.Log(x)) / thought.Tokens.Length / 12;
+            }
+        }
+        using var learner = new Learner(policy.Decoder, policy.Tokenizer, Stage());
+        Assert.Equal(expected, learner.ApplyRlp(1, groups).Metrics["entropy"], 1e-5);
     }
 
     [Theory]
@@ -163,6 +229,31 @@ public sealed class LearnerTests
         double last = 0;
         for (var step = 2; step <= 20; step++) last = away.ApplyRlp(step, groups).Metrics["kl"];
         Assert.True(first > 0.01 && last < first * 0.8, $"{first} to {last}");
+    }
+
+    [Theory]
+    [MemberData(nameof(TinyPolicy.Architectures), MemberType = typeof(TinyPolicy))]
+    public void The_next_token_gradient_is_that_of_the_mean_cross_entropy_however_it_is_divided(string architecture)
+    {
+        using var policy = new TinyPolicy(architecture: architecture);
+        var documents = Enumerable.Range(0, 9).Select(i => policy.Tokenizer.Encode($"{i}+{new string('2', i + 1)}-4={i}\n")).ToList();
+        policy.Parameters.ZeroGradients();
+        foreach (var document in documents)
+        {
+            var ids = document.Select(t => (long)t).ToArray();
+            var logits = policy.Decoder.Logits(policy.Decoder.Hidden(tensor(ids[..^1]).unsqueeze(0)))[0]; // [T - 1, V]
+            (nn.functional.cross_entropy(logits, tensor(ids[1..]), reduction: nn.Reduction.Sum) / documents.Sum(d => d.Length - 1)).backward();
+        }
+        float[] expected = [.. policy.Parameters.Gradients!.data<float>()];
+
+        foreach (var (microBatchTokens, logitsAtOnce) in new[] { (16_384, 1 << 22), (16_384, 60), (30, 1 << 22), (1, 1) })
+        {
+            using var divided = new TinyPolicy(architecture: architecture);
+            var stage = Stage(microBatchTokens) with { Kind = StageKind.Ntp, Rlp = null };
+            using var learner = new Learner(divided.Decoder, divided.Tokenizer, stage, logitsAtOnce: logitsAtOnce);
+            learner.ApplyNtp(1, documents);
+            AssertClose(expected, [.. divided.Parameters.Gradients!.data<float>()], 1e-6);
+        }
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using Rlp.Models;
 using Rlp.Models.Tokenizers;
 using Rlp.Training.Engines;
+using static TorchSharp.torch;
 
 namespace Rlp.Training.Tests;
 
@@ -8,7 +9,9 @@ namespace Rlp.Training.Tests;
 internal sealed class TinyPolicy : IDisposable
 {
     /// <param name="spareRows">Rows of the model's vocabulary beyond the tokenizer's.</param>
-    public TinyPolicy(long seed = 1, double range = 0.3, bool trainable = true, string architecture = "qwen3", int spareRows = 0)
+    public TinyPolicy(
+        long seed = 1, double range = 0.3, bool trainable = true, string architecture = "qwen3", int spareRows = 0,
+        ScalarType dtype = ScalarType.Float32)
     {
         DecoderConfig config = architecture switch
         {
@@ -54,7 +57,7 @@ internal sealed class TinyPolicy : IDisposable
             },
             _ => throw new ArgumentOutOfRangeException(nameof(architecture), architecture, null),
         };
-        Parameters = new ParameterArena(Rlp.Models.Decoder.Layout(config), trainable);
+        Parameters = new ParameterArena(Rlp.Models.Decoder.Layout(config), trainable, dtype: dtype);
         Decoder = Rlp.Models.Decoder.Create(config with { InitializerRange = range }, Parameters);
         Decoder.Initialize(seed);
     }

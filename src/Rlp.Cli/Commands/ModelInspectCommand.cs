@@ -120,7 +120,8 @@ internal static class ModelInspectCommand
         Console.WriteLine($"memory        {memory.Batch} x {memory.Length} tokens in {memory.Dtype}, activations not counted");
         Size("to sample", memory.Sample, $"weights {ByteSize.Text(memory.Weights)}, cache {ByteSize.Text(memory.Cache)}");
         Size("to train", memory.Train,
-            $"weights {ByteSize.Text(memory.Weights)}, gradients {ByteSize.Text(memory.Gradients)}, AdamW {ByteSize.Text(memory.Moments)}, EMA {ByteSize.Text(memory.Teacher)}");
+            $"weights {ByteSize.Text(memory.Weights + memory.Master)}, gradients {ByteSize.Text(memory.Gradients)}, "
+            + $"AdamW {ByteSize.Text(memory.Moments)}, EMA {ByteSize.Text(memory.Teacher)}");
         foreach (var problem in inspection.Problems) Console.WriteLine($"PROBLEM       {problem}");
 
         static void Row(string name, long count)

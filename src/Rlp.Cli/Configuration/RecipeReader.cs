@@ -71,11 +71,6 @@ public sealed class RecipeReader(SettingsReader keys)
             Path = Folder("model.path"),
             Dtype = keys.Choice<WeightType>("model.dtype"),
         };
-        if (model.Dtype != WeightType.Float32)
-            keys.Refuse(
-                "model.dtype",
-                "'model.dtype' is 'bfloat16'; expected float32: AdamW's small updates are lost in bfloat16, and the float32 master weights that "
-                + "training in it needs come with a later version");
         if (model.Path is not null) return Pretrained(model);
         if (model.AttentionHeads % model.KeyValueHeads != 0)
             keys.Refuse(

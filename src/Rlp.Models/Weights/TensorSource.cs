@@ -15,9 +15,9 @@ public sealed record TensorSource(string Name, long[] Shape, ScalarType Dtype, F
     /// <summary>A tensor in memory, in its own type; it stays the caller's.</summary>
     public static TensorSource Of(string name, Tensor tensor) => new(name, tensor.shape, tensor.dtype, () => Split(tensor));
 
-    /// <summary>The parameters of an arena under their Hugging Face names, in the arena's type.</summary>
+    /// <summary>The parameters of an arena under their Hugging Face names, in the type of <see cref="ParameterArena.Master"/>.</summary>
     public static IReadOnlyList<TensorSource> Of(ParameterArena arena) =>
-        [.. arena.Layout.Slots.Select(slot => new TensorSource(slot.Name, slot.Shape, arena.Dtype, () => Split(arena, slot)))];
+        [.. arena.Layout.Slots.Select(slot => new TensorSource(slot.Name, slot.Shape, arena.Master.dtype, () => Split(arena, slot)))];
 
     private static IEnumerable<Tensor> Split(ParameterArena arena, ArenaSlot slot)
     {

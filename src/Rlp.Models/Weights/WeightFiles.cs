@@ -15,7 +15,7 @@ public sealed class WeightFiles : IDisposable
     public const string SingleFile = "model.safetensors";
 
     /// <summary>The output head: where the embedding is tied to it, a file may hold it as well, if it is equal.</summary>
-    private const string Head = "lm_head.weight";
+    internal const string Head = "lm_head.weight";
 
     /// <summary>Buffers that older exports hold and that are computed from config.json: by the end of their names.</summary>
     private static readonly string[] Ignored = ["rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached"];
@@ -100,7 +100,7 @@ public sealed class WeightFiles : IDisposable
         return result;
     }
 
-    /// <summary>Fills an arena, converting to its type (to the nearest value, to even at ties).</summary>
+    /// <summary>Fills an arena, converting to the type of <see cref="ParameterArena.Master"/> (to the nearest value, to even at ties).</summary>
     /// <exception cref="ModelFormatException">
     /// Tensors missing, extra, misshaped, of another type, truncated, or a head that is tied and differs; all of them are listed. The arena
     /// is as it was.
@@ -146,6 +146,7 @@ public sealed class WeightFiles : IDisposable
             var (file, entry) = tensors[slot.Name];
             file.CopyTo(entry, view);
         }
+        arena.RoundMaster();
     }
 
     private void Add(string path)

@@ -56,12 +56,13 @@ public sealed record Recipe
         Stages.FirstOrDefault(s => s.Id == id) ?? throw new KeyNotFoundException($"recipe '{Name}' has no stage '{id}'");
 }
 
-/// <summary>How the weights of a model are kept in memory.</summary>
+/// <summary>What a model computes in.</summary>
 public enum WeightType
 {
     Float32,
 
-    /// <summary>For sampling, scoring and evaluation. Training refuses it: AdamW's small updates need float32 master weights.</summary>
+    /// <summary>Weights and gradients of a pass; what is trained is kept, updated and saved in float32, see
+    /// <see cref="Rlp.Models.ParameterArena.Master"/>.</summary>
     Bfloat16,
 }
 

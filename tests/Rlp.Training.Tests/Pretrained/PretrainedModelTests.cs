@@ -196,12 +196,34 @@ public sealed class PretrainedModelTests : IDisposable
         Assert.InRange(length, parameters, parameters + (16 * weights.Weights.Tensors.Count));
     }
 
-    [Fact]
-    public void Training_in_bfloat16_is_refused_by_what_it_needs()
+    [Theory]
+    [MemberData(nameof(ModelFolder.Architectures), MemberType = typeof(ModelFolder))]
+    public void A_model_trained_in_bfloat16_goes_on_from_the_float32_weights_of_its_checkpoint(string architecture)
     {
-        var recipe = Recipe(Model("qwen3"));
-        var half = recipe with { Model = recipe.Model with { Dtype = WeightType.Bfloat16 } };
-        Assert.Contains("float32 master weights", Assert.Throws<ArgumentException>(() => Open(half, "rlp")).Message);
+        var model = Model(architecture);
+        var recipe = Recipe(model);
+        recipe = recipe with { Model = recipe.Model with { Dtype = WeightType.Bfloat16 } };
+        List<string> expected, before;
+        using (var whole = Open(recipe, "rlp"))
+        {
+            Assert.Equal(ParametersIn(model), CheckpointFolder.Verify(whole.Save()).ParametersSha256); // not the rounded ones
+            expected = Series(whole, 3);
+        }
+        CheckpointReference checkpoint;
+        DataCursor cursor;
+        using (var first = Open(recipe, "rlp"))
+        {
+            before = Series(first, 1);
+            (checkpoint, cursor) = (first.Save(), first.Cursor);
+        }
+        foreach (var file in new[] { CheckpointFolder.Policy, CheckpointFolder.Teacher, CheckpointFolder.Optimizer })
+        {
+            using var written = SafeTensorsFile.Open(Path.Combine(checkpoint.Path, file));
+            Assert.All(written.Tensors.Values, entry => Assert.Equal("F32", entry.Dtype));
+        }
+        using var second = Open(recipe, "rlp", checkpoint, cursor);
+        Assert.Equal(expected, [.. before, .. Series(second, 2)]);
+        Assert.Equal(3, expected.Select(line => line.Split(' ')[3]).Distinct().Count());
     }
 
     [Fact]

@@ -11,9 +11,6 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
 {
     internal const string Published = "policy";
 
-    private const string NoHalfPrecision =
-        "training in bfloat16 loses AdamW's small updates; it needs float32 master weights, which a later version brings: set model.dtype to float32";
-
     private readonly StageContext context;
     private readonly ITokenizer tokenizer;
     private readonly ParameterArena parameters;
@@ -24,15 +21,15 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
 
     public TorchLearnerEngine(StageContext context, CheckpointReference? checkpoint)
     {
-        if (context.Recipe.Model.Dtype != WeightType.Float32) throw new ArgumentException(NoHalfPrecision, nameof(context));
         this.context = context;
         tokenizer = RecipeNetwork.Tokenizer(context.Recipe);
         var config = RecipeNetwork.Config(context.Recipe, tokenizer);
-        parameters = new ParameterArena(Decoder.Layout(config), trainable: true);
+        var dtype = RecipeNetwork.Dtype(context.Recipe);
+        parameters = new ParameterArena(Decoder.Layout(config), trainable: true, dtype: dtype);
         policy = Decoder.Create(config, parameters);
         if (context.Stage.Rlp is { Beta: > 0 })
         {
-            reference = new ParameterArena(parameters.Layout, trainable: false);
+            reference = new ParameterArena(parameters.Layout, trainable: false, dtype: dtype);
             referencePolicy = Decoder.Create(config, reference);
         }
         learner = new Learner(policy, tokenizer, context.Stage, referencePolicy);

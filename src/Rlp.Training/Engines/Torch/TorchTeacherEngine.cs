@@ -17,7 +17,7 @@ internal sealed class TorchTeacherEngine : ITeacherEngine
         var settings = context.Stage.Rlp ?? throw new ArgumentException($"stage '{context.Stage.Id}' has no teacher", nameof(context));
         teacher = new EmaTeacher(context.Weights.Get<ParameterArena>(context.RunId, TorchLearnerEngine.Published), settings.Tau);
         if (checkpoint is not null && checkpoint.Stage == context.Stage.Id)
-            SafeTensors.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Teacher), teacher.Parameters); // verified by the learner
+            teacher.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Teacher)); // verified by the learner
         context.Weights.Publish(context.RunId, Published, teacher.Parameters);
     }
 
@@ -26,7 +26,7 @@ internal sealed class TorchTeacherEngine : ITeacherEngine
     public void WriteCheckpoint(string folder)
     {
         Directory.CreateDirectory(folder);
-        SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Teacher), teacher.Parameters);
+        teacher.Save(Path.Combine(folder, CheckpointFolder.Teacher));
     }
 
     public void Dispose()
