@@ -6,6 +6,12 @@ namespace Rlp.Objective;
 /// </summary>
 public static class ThoughtWeights
 {
+    /// <summary>The weight 1 / (|c| N) of each token of one of N thoughts.</summary>
+    /// <exception cref="ArgumentException">A thought without a token: every thought holds at least one.</exception>
+    public static float Of(int length, int thoughts) => length < 1
+        ? throw new ArgumentException("a thought is empty; it is at least one token long", nameof(length))
+        : (float)(1.0 / ((double)length * thoughts));
+
     /// <summary>The weight 1 / (|c_i| N) of every token of N thoughts, thoughts one after another; the weights sum to 1.</summary>
     /// <exception cref="ArgumentException">A thought without a token: every thought holds at least one.</exception>
     public static float[] PerToken(IReadOnlyList<int> lengths)

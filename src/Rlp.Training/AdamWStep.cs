@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using Rlp.Models;
+using Rlp.Models.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -16,6 +17,7 @@ namespace Rlp.Training;
 internal readonly record struct AdamWStep(
     double GradientScale, double Beta1, double Beta2, double Kept, double Rate, double SecondCorrection, double Epsilon)
 {
+    private const long ThreadGrain = 1 << 12; // aligned pieces
     private const long AtOnce = 1 << 24; // elements whose denominators are in memory at once
 
     /// <param name="weights">[n], as the others; n is a multiple of <see cref="ArenaLayout.Alignment"/>.</param>
@@ -25,8 +27,13 @@ internal readonly record struct AdamWStep(
         else ApplyByOperations(weights, first, second, gradient);
     }
 
-    internal unsafe void ApplyFused(Tensor weights, Tensor first, Tensor second, Tensor gradient) =>
-        Fused(FlatMemory.Of(weights), FlatMemory.Of(first), FlatMemory.Of(second), FlatMemory.Of(gradient), 0, weights.numel());
+    internal unsafe void ApplyFused(Tensor weights, Tensor first, Tensor second, Tensor gradient)
+    {
+        var step = this;
+        float* w = CpuKernels.Pointer(weights), m = CpuKernels.Pointer(first), v = CpuKernels.Pointer(second), g = CpuKernels.Pointer(gradient);
+        NativeThreads.For(weights.numel() / ArenaLayout.Alignment, ThreadGrain, (begin, end) =>
+            step.Fused(w, m, v, g, begin * ArenaLayout.Alignment, end * ArenaLayout.Alignment));
+    }
 
     internal void ApplyByOperations(Tensor weights, Tensor first, Tensor second, Tensor gradient)
     {

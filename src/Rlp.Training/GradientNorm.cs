@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using Rlp.Models;
+using Rlp.Models.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -24,9 +25,12 @@ internal static class GradientNorm
 
     private static unsafe void Sum(Tensor gradient, double[] sums)
     {
-        var values = FlatMemory.Of(gradient);
-        for (var piece = 0; piece < sums.Length; piece++)
-            sums[piece] = SquaresOf(values, piece * Piece, Math.Min(gradient.numel(), (piece + 1) * Piece));
+        var values = CpuKernels.Pointer(gradient);
+        var length = gradient.numel();
+        NativeThreads.For(sums.Length, 1, (begin, end) =>
+        {
+            for (var piece = begin; piece < end; piece++) sums[piece] = SquaresOf(values, piece * Piece, Math.Min(length, (piece + 1) * Piece));
+        });
     }
 
     private static unsafe double SquaresOf(float* values, long begin, long end)

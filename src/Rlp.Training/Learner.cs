@@ -44,25 +44,17 @@ public sealed class Learner : IDisposable
         policy.Parameters.ZeroGradients();
 
         // 8. A = G/(G-1) (r - mean r), the same for every token of a thought.
-        int[][] sequences =
-            [.. groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (int[])[.. g.Sampled.Position.Prefix, tokenizer.BeginThought, .. t.Tokens]))];
-        var order = LongestFirst.Order(sequences);
-        SampledThought[] thoughts = [.. groups.SelectMany(g => g.Sampled.Thoughts)];
-        var rewards = Rewards(groups); // [B, G]
-        float[] advantages = [.. Advantages.LeaveOneOut(rewards).flatten().data<double>().Select(a => (float)a)];
-        sequences = [.. order.Select(i => sequences[i])];
-        thoughts = [.. order.Select(i => thoughts[i])];
-        advantages = [.. order.Select(i => advantages[i])];
-        var weights = ThoughtWeights.PerToken([.. thoughts.Select(t => t.Tokens.Length)]);
+        var advantages = Advantages.LeaveOneOut(Rewards(groups)).data<double>().ToArray(); // [B * G]
+        var thoughts = groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (g.Sampled.Position, Thought: t)))
+            .Select((t, i) => new LearnedThought(
+                t.Position, t.Thought, (float)advantages[i], ThoughtWeights.Of(t.Thought.Tokens.Length, advantages.Length))).ToArray();
 
         // 9. loss = sum of w * -min(rho A, clip(rho) A) over the thought tokens, micro-batch by micro-batch.
         double loss = 0, kl = 0, entropy = 0, clippedLow = 0, clippedHigh = 0;
-        var weightAt = 0;
-        foreach (var (start, count) in TokenBatch.Split(sequences, stage.MicroBatchTokens))
+        foreach (var batch in ThoughtTokens.MicroBatches(thoughts, stage.MicroBatchTokens))
         {
             using var inner = NewDisposeScope();
-            var part = ThoughtTokens.Of(thoughts, sequences, start, count, advantages, weights, weightAt, settings.Sampling, policy.Parameters.Values.device);
-            weightAt += part.Count;
+            var part = ThoughtTokens.Of(batch, tokenizer.BeginThought, settings.Sampling, policy.Parameters.Values.device);
             var head = new ChunkedHead(policy, States(policy, part), logitsAtOnce);
             var referenceHead = settings.Beta > 0 ? ReferenceHead(part) : null;
             foreach (var (begin, rows) in head.Chunks)
@@ -99,7 +91,7 @@ public sealed class Learner : IDisposable
         var learningRate = Optimizer.LearningRate(Optimizer.Steps + 1);
         var gradNorm = Update(step, loss);
         var metrics = RlpMetrics.Of(groups, loss, gradNorm, learningRate);
-        metrics["rlp/advantage_abs_mean"] = advantages.Average(a => Math.Abs((double)a));
+        metrics["rlp/advantage_abs_mean"] = advantages.Average(Math.Abs);
         metrics["kl"] = kl;
         metrics["entropy"] = entropy;
         metrics["clip_ratio/low_mean"] = clippedLow;
@@ -118,19 +110,19 @@ public sealed class Learner : IDisposable
     {
         using var scope = NewDisposeScope();
         policy.Parameters.ZeroGradients();
-        var targets = documents.Sum(d => (long)d.Length - 1);
+        var (tokens, flops) = (documents.Sum(d => (long)d.Length), StageFlops.Ntp(policy, documents));
+        var targets = tokens - documents.Count;
         if (targets < 1) throw new ArgumentException("no document of the batch has two tokens", nameof(documents));
-        documents = [.. LongestFirst.Order(documents).Select(i => documents[i])];
+        documents = [.. TokenBatch.LongestFirst(documents).Select(i => documents[i]).Where(d => d.Length > 1)];
         double loss = 0;
-        foreach (var (start, count) in TokenBatch.Split(documents, stage.MicroBatchTokens))
+        foreach (var (start, count) in TokenBatch.Split([.. documents.Select(d => d.Length - 1)], stage.MicroBatchTokens))
         {
             using var inner = NewDisposeScope();
             var device = policy.Parameters.Values.device;
             int[][] part = [.. documents.Skip(start).Take(count)];
-            var hidden = policy.Hidden(TokenBatch.RightPadded(part, tokenizer.Padding, device)); // [b, T, H]
-            var rows = tensor(part.SelectMany((d, row) => Enumerable.Range(0, d.Length - 1).Select(i => (row * hidden.shape[1]) + i)).ToArray(), device: device);
+            using var pack = new PackedSequences([.. part.Select(d => d[..^1])], device);
             var next = tensor(part.SelectMany(d => d.Skip(1).Select(t => (long)t)).ToArray(), device: device);
-            var head = new ChunkedHead(policy, hidden.flatten(0, 1).index_select(0, rows), logitsAtOnce);
+            var head = new ChunkedHead(policy, policy.Hidden(pack), logitsAtOnce);
             foreach (var (begin, chunkRows) in head.Chunks)
             {
                 using var innermost = NewDisposeScope();
@@ -147,8 +139,8 @@ public sealed class Learner : IDisposable
         var metrics = new Dictionary<string, double> { ["loss"] = loss, ["grad_norm"] = gradNorm, ["learning_rate"] = learningRate };
         return new AppliedStep(step, Optimizer.Steps, loss, gradNorm, policy.Parameters.Sha256(), metrics)
         {
-            InputTokens = documents.Sum(d => (long)d.Length),
-            Flops = StageFlops.Ntp(policy, documents),
+            InputTokens = tokens,
+            Flops = flops,
         };
     }
 
@@ -166,11 +158,11 @@ public sealed class Learner : IDisposable
     }
 
     /// <summary>The hidden states that predict the thought tokens: [m, H].</summary>
-    private Tensor States(IDecoder decoder, ThoughtTokens part)
+    private static Tensor States(IDecoder decoder, ThoughtTokens part)
     {
         using var scope = NewDisposeScope();
-        var hidden = decoder.Hidden(TokenBatch.RightPadded(part.Sequences, tokenizer.Padding, part.Rows.device)); // [b, T, H]
-        return hidden.flatten(0, 1).index_select(0, part.Rows).MoveToOuterDisposeScope();
+        using var pack = new PackedSequences(part.Sequences, part.Rows.device, part.Continues);
+        return decoder.Hidden(pack).index_select(0, part.Rows).MoveToOuterDisposeScope();
     }
 
     private ChunkedHead ReferenceHead(ThoughtTokens part)

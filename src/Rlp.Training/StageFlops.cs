@@ -13,7 +13,9 @@ public static class StageFlops
         return documents.Sum(d => Budgets.TrainingFlops(parameters, d.Length, width, state));
     }
 
-    /// <summary>Rollout (each prefix once, then every thought token against its state), the teacher's pass, and training on every thought.</summary>
+    /// <summary>
+    /// Rollout and training (each prefix once, then every thought token with the prefix's keys; training three times as much), and the teacher's pass.
+    /// </summary>
     public static double Rlp(IDecoder model, IReadOnlyList<ScoredGroup> groups)
     {
         var (parameters, width, state) = model.Costs;
@@ -21,10 +23,9 @@ public static class StageFlops
         foreach (var group in groups)
         {
             var prefix = group.Sampled.Position.Prefix.Length;
-            flops += Budgets.ForwardFlops(parameters, prefix + 1, 0, width, state) + Budgets.ForwardFlops(parameters, prefix, 0, width, state);
+            flops += (4 * Budgets.ForwardFlops(parameters, prefix + 1, 0, width, state)) + Budgets.ForwardFlops(parameters, prefix, 0, width, state);
             foreach (var thought in group.Sampled.Thoughts)
-                flops += Budgets.ForwardFlops(parameters, thought.Tokens.Length, prefix + 1, width, state)
-                    + Budgets.TrainingFlops(parameters, prefix + 1 + thought.Tokens.Length, width, state);
+                flops += 4 * Budgets.ForwardFlops(parameters, thought.Tokens.Length, prefix + 1, width, state);
         }
         return flops;
     }

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Rlp.Models.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -7,7 +8,7 @@ namespace Rlp.Training;
 /// <summary>A chunk's distributions over the vocabulary and the log-probability that each gives to the token of its row.</summary>
 internal sealed class TokenDistribution
 {
-    private const int Lanes = 16, Block = 1024;
+    private const int Lanes = Floats.Width, Block = 1024;
     private const float Lowest = -200; // e^-200 is zero, and zero times it is not NaN as zero times minus infinity would be
 
     private readonly Tensor weights; // [c, V]: probabilities up to the factor of their row
@@ -58,15 +59,17 @@ internal sealed class TokenDistribution
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var values = FlatMemory.Of(logits.view(-1));
-        var masks = mask is null ? null : FlatMemory.Of(mask.Masks.view(-1));
+        var values = CpuKernels.Pointer(logits);
+        var masks = mask is null ? null : CpuKernels.Pointer(mask.Masks);
         long[] chosenTokens = [.. tokens.data<long>()], maskRows = mask is null ? [] : [.. mask.Rows.data<long>()];
         int rows = (int)logits.shape[0], width = (int)logits.shape[1];
         float[] totals = new float[rows], logProbabilities = new float[rows], entropies = new float[rows];
-        for (var row = 0; row < rows; row++)
-            (totals[row], logProbabilities[row], entropies[row]) = Row(
-                values + ((long)row * width), masks is null ? null : masks + (maskRows[row] * width), (float)(1 / temperature), width,
-                chosenTokens[row]);
+        NativeThreads.For(rows, 1, (from, to) =>
+        {
+            for (var row = from; row < to; row++)
+                (totals[row], logProbabilities[row], entropies[row]) = Row(
+                    values + (row * width), masks is null ? null : masks + (maskRows[row] * width), (float)(1 / temperature), width, chosenTokens[row]);
+        });
         return new TokenDistribution(
             begin, logits.alias(), tensor(totals).unsqueeze(-1), tokens.unsqueeze(-1), tensor(logProbabilities), tensor(entropies), temperature)
             .MoveToOuterScope();
@@ -94,8 +97,7 @@ internal sealed class TokenDistribution
             z.Store(scores + i);
             highest = Vector512.Max(highest, z);
         }
-        var max = float.NegativeInfinity;
-        for (var lane = 0; lane < Lanes; lane++) max = MathF.Max(max, highest[lane]);
+        var max = Floats.Max(highest);
         for (var i = vectors; i < width; i++) max = MathF.Max(max, scores[i] = (scores[i] * scale) + (mask is null ? 0 : mask[i]));
 
         var chosen = scores[token] - max;
@@ -106,7 +108,7 @@ internal sealed class TokenDistribution
             for (var i = begin; i < Math.Min(vectors, begin + Block); i += Lanes)
             {
                 var d = Vector512.Max(Vector512.Load(scores + i) - Vector512.Create(max), Vector512.Create(Lowest));
-                var e = Vector512.Exp(d);
+                var e = Floats.Exp(d);
                 e.Store(scores + i);
                 sum += e;
                 product += d * e;

@@ -1,6 +1,7 @@
 using Rlp.Corpora;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
+using Rlp.Training.Sampling;
 using static TorchSharp.torch;
 
 namespace Rlp.Training.Tests;
@@ -37,7 +38,7 @@ public sealed class Bfloat16Tests
     private static IReadOnlyList<ScoredGroup> Groups()
     {
         using var behaviour = new TinyPolicy(range: 0.1, trainable: false); // one set of thoughts for both
-        using var sampler = new ThoughtSampler(behaviour.Decoder, behaviour.Tokenizer, seed: 4, temperature: 0.7, maxThoughtTokens: 6);
+        using var sampler = new ThoughtSampler(behaviour.Decoder, behaviour.Tokenizer, seed: 4, new SamplingSettings { Temperature = 0.7, MaxThoughtTokens = 6 });
         return [.. sampler.Sample(1, behaviour.Positions("1+2=", "3+4-5=", "9="), 4).Select(g => new ScoredGroup(g, -2))];
     }
 

@@ -123,7 +123,7 @@ public sealed class LearnerTests
     [Fact]
     public void Micro_batches_are_of_like_length_whatever_the_order_of_the_batch()
     {
-        Assert.Equal([2, 0, 4, 1, 3], LongestFirst.Order([[1, 1], [1], [1, 1, 1], [1], [1, 1]]));
+        Assert.Equal([2, 0, 4, 1, 3], TokenBatch.LongestFirst([[1, 1], [1], [1, 1, 1], [1], [1, 1]]));
 
         string[] texts = ["1+2=3\n", "1+2+3+4+5+6=1\n", "4-3=1\n", "9-8-7-6-5-4=9\n", "2+2=4\n", "3+3+3+3+3+3=8\n"];
         float[] Apply(params int[] order)
@@ -173,7 +173,7 @@ public sealed class LearnerTests
             for (var u = 0; u < thought.Tokens.Length; u++)
             {
                 var scores = (logits[sequence.Length - thought.Tokens.Length + u - 1] / settings.Temperature)
-                    + masks.Row(SamplingMasks.RowAt(u, settings.MaxThoughtTokens));
+                    + masks.Row(SamplingMasks.RowAt(u, settings.Sampling.MinThoughtTokens, settings.MaxThoughtTokens));
                 double[] p = [.. nn.functional.softmax(scores.to(float64), -1).data<double>()];
                 expected -= p.Where(x => x > 0).Sum(x => x * Math.Log(x)) / thought.Tokens.Length / 12;
             }
