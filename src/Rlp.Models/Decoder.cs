@@ -73,8 +73,12 @@ public abstract class Decoder : IDecoder
     public virtual Tensor Decode(Tensor tokens, DecoderState state)
     {
         using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
         using var next = new PackedSequences(tokens.unsqueeze(-1));
-        return Logits(Hidden(next, state));
+        var logits = Logits(Hidden(next, state)).MoveToOuterDisposeScope().DetachFromDisposeScope();
+        state.Workspace?.Dispose();
+        state.Workspace = logits;
+        return logits;
     }
 
     public Tensor Logits(Tensor hidden) => nn.functional.linear(hidden, HeadMatrix);

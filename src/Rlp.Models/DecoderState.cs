@@ -40,7 +40,7 @@ public sealed class DecoderState : IDisposable
     /// <summary>Of all tensors, the parent's not counted; <see cref="DecoderConfig.StateBytes"/> says it before there are any.</summary>
     internal long Bytes => layers.Sum(l => l?.Tensors.Sum(t => t.numel() * t.element_size()) ?? 0);
 
-    /// <summary>What a decoder keeps with a state for its single-token steps; disposed with it.</summary>
+    /// <summary>What a decoder keeps with a state for its single-token steps, the last logits at least; disposed with it.</summary>
     internal IDisposable? Workspace { get; set; }
 
     /// <summary>The position of a row's next token.</summary>

@@ -54,7 +54,7 @@ public interface IDecoder : IDisposable
     /// Logits over the token after the given one of every row, extending the state, without gradient: one step of decoding.
     /// </summary>
     /// <param name="tokens">[rows] int64.</param>
-    /// <returns>[rows, V]; the next call with this state may overwrite it.</returns>
+    /// <returns>[rows, V]; belongs to the state, and is gone with its next call.</returns>
     /// <exception cref="InvalidOperationException">The state has no room for another token.</exception>
     Tensor Decode(Tensor tokens, DecoderState state);
 

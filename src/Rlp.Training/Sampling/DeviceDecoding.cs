@@ -38,7 +38,7 @@ internal static class DeviceDecoding
             sampled[index].index_copy_(0, alive, tokens);
             chances[index].index_copy_(0, alive, distribution.gather(-1, tokens.unsqueeze(-1)).squeeze(-1));
 
-            logits = policy.Decode(tokens, state).MoveToOuterDisposeScope();
+            logits = policy.Decode(tokens, state);
             var ending = tokens.eq(thoughts.End).logical_and(finished.logical_not());
             evidence.index_copy_(0, alive, where(
                 ending, Evidence.LogProbability(logits.to(float32), nextTokens.index_select(0, alive)), evidence.index_select(0, alive)));

@@ -27,7 +27,7 @@ internal static unsafe class HostDecoding
         using var weights = new Scratch((long)threads * vocabulary);
         using var sums = new Scratch((long)threads * SoftmaxKernel.Blocks(vocabulary) * 2); // of float64
         var truncations = settings.Truncates ? Enumerable.Range(0, threads).Select(_ => new Truncation(settings, vocabulary)).ToArray() : null;
-        var logits = Owned(first);
+        var (source, logits) = (first, Owned(first));
         float* row = CpuKernels.Pointer(logits), mask = null;
         var index = 0;
         var draw = new Action<int, int>((thread, count) =>
@@ -36,8 +36,8 @@ internal static unsafe class HostDecoding
             var blocks = (double*)(float*)sums + ((long)thread * SoftmaxKernel.Blocks(vocabulary));
             for (var i = rows * thread / count; i < rows * (thread + 1) / count; i++)
             {
-                var source = index == 0 ? thoughts.Position(alive[i]) : i;
-                var most = SoftmaxKernel.ScaleAndMask(row + ((long)source * vocabulary), (float)(1 / settings.Temperature), mask, z, vocabulary);
+                var at = index == 0 ? thoughts.Position(alive[i]) : i;
+                var most = SoftmaxKernel.ScaleAndMask(row + ((long)at * vocabulary), (float)(1 / settings.Temperature), mask, z, vocabulary);
                 var total = SoftmaxKernel.Weights(z, most, blocks, vocabulary);
                 var all = total;
                 if (truncations is not null) total = truncations[thread].Apply(z, blocks);
@@ -49,15 +49,17 @@ internal static unsafe class HostDecoding
         });
         for (; rows > 0; index++)
         {
-            using var scope = NewDisposeScope();
-            using var masked = masks.Row(SamplingMasks.RowAt(index, settings.MinThoughtTokens, settings.MaxThoughtTokens));
-            mask = CpuKernels.Pointer(masked);
+            mask = masks.Address(SamplingMasks.RowAt(index, settings.MinThoughtTokens, settings.MaxThoughtTokens));
             NativeThreads.Run(Math.Min(threads, rows), draw);
             for (var i = 0; i < rows; i++) thoughts.Add(alive[i], (int)drawn[i], chances[i]);
 
-            logits.Dispose();
-            logits = Owned(policy.Decode(tokens, state));
-            row = CpuKernels.Pointer(logits);
+            var decoded = policy.Decode(tokens, state);
+            if (!ReferenceEquals(decoded, source)) // where it is, it was written anew
+            {
+                logits.Dispose();
+                (logits, source) = (Owned(decoded), decoded);
+                row = CpuKernels.Pointer(logits);
+            }
             var remaining = 0;
             for (var i = 0; i < rows; i++)
             {
@@ -87,5 +89,9 @@ internal static unsafe class HostDecoding
     }
 
     /// <summary>As contiguous float32, until disposed.</summary>
-    private static Tensor Owned(Tensor logits) => logits.to(float32).contiguous().alias().DetachFromDisposeScope();
+    private static Tensor Owned(Tensor logits)
+    {
+        using var scope = NewDisposeScope();
+        return logits.to(float32).contiguous().alias().MoveToOuterDisposeScope().DetachFromDisposeScope();
+    }
 }

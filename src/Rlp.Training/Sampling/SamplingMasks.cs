@@ -1,3 +1,4 @@
+using Rlp.Models.Kernels;
 using Rlp.Models.Tokenizers;
 using static TorchSharp.torch;
 
@@ -50,6 +51,9 @@ public sealed class SamplingMasks : IDisposable
 
     /// <summary>[V].</summary>
     public Tensor Row(int row) => rows[row];
+
+    /// <summary>The same where the host can read it.</summary>
+    internal unsafe float* Address(int row) => CpuKernels.Pointer(rows) + (row * rows.shape[1]);
 
     /// <summary>The masks that rule M tokens, by their indices [M].</summary>
     internal TokenMask Mask(Tensor indices) => new(rows, indices);
