@@ -81,7 +81,7 @@ public abstract class Decoder : IDecoder
         return logits;
     }
 
-    public Tensor Logits(Tensor hidden) => nn.functional.linear(hidden, HeadMatrix);
+    public Tensor Logits(Tensor hidden) => Linear.Apply(hidden, HeadMatrix);
 
     internal Tensor EmbeddingMatrix => Parameters[Embedding];
 

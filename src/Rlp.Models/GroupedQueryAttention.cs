@@ -58,10 +58,10 @@ internal sealed class GroupedQueryAttention(
     /// <summary>The attention of packed sequences added to the residual: [M, hidden] to [M, hidden].</summary>
     public Tensor Forward(Tensor x, ForwardPlan plan, DecoderState? state, KeyValueState? cache, Tensor residual)
     {
-        var qkv = nn.functional.linear(x, Projection, ProjectionBias); // [M, (heads + 2 kv) D]
+        var qkv = Linear.Apply(x, Projection, ProjectionBias); // [M, (heads + 2 kv) D]
         var attended = CpuKernels.Serve(qkv)
             ? PackedAttention.Apply(this, qkv, plan, state, cache)
             : RectangleAttention.Apply(this, qkv, plan, state, cache);
-        return attended.ProjectOnto(residual, Output, OutputBias);
+        return Linear.Apply(attended, Output, OutputBias, residual);
     }
 }

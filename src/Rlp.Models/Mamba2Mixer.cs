@@ -36,7 +36,7 @@ internal sealed class Mamba2Mixer(NemotronHConfig config, ParameterArena paramet
     /// <summary>[M, hidden] to [M, hidden] over packed sequences.</summary>
     public Tensor Forward(Tensor x, ForwardPlan plan, MambaState? kept)
     {
-        var projected = nn.functional.linear(x, Parameter("in_proj.weight"), config.MambaBias ? Parameter("in_proj.bias") : null);
+        var projected = Linear.Apply(x, Parameter("in_proj.weight"), config.MambaBias ? Parameter("in_proj.bias") : null);
         var outputs = new List<Tensor>();
         (Tensor Window, Tensor Recurrent) ends = (null!, null!);
         foreach (var part in plan.Parts)
@@ -49,7 +49,7 @@ internal sealed class Mamba2Mixer(NemotronHConfig config, ParameterArena paramet
         }
         kept?.Window.copy_(ends.Window);
         kept?.Recurrent.copy_(ends.Recurrent);
-        return nn.functional.linear(plan.Packed(outputs), Parameter("out_proj.weight"), config.MambaBias ? Parameter("out_proj.bias") : null);
+        return Linear.Apply(plan.Packed(outputs), Parameter("out_proj.weight"), config.MambaBias ? Parameter("out_proj.bias") : null);
     }
 
     /// <param name="projected">[B, T, ...], padded at the right.</param>

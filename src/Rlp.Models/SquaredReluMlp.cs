@@ -21,8 +21,8 @@ internal sealed class SquaredReluMlp(ParameterArena parameters, string module, b
     /// <summary>[B, T, hidden] to [B, T, hidden].</summary>
     public Tensor Forward(Tensor x)
     {
-        var up = nn.functional.linear(x, parameters[$"{module}.up_proj.weight"], bias ? parameters[$"{module}.up_proj.bias"] : null);
+        var up = Linear.Apply(x, parameters[$"{module}.up_proj.weight"], bias ? parameters[$"{module}.up_proj.bias"] : null);
         var active = nn.functional.relu(up).square();
-        return nn.functional.linear(active, parameters[$"{module}.down_proj.weight"], bias ? parameters[$"{module}.down_proj.bias"] : null);
+        return Linear.Apply(active, parameters[$"{module}.down_proj.weight"], bias ? parameters[$"{module}.down_proj.bias"] : null);
     }
 }

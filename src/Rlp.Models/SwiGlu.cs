@@ -32,7 +32,7 @@ internal sealed unsafe class SwiGlu(ParameterArena parameters, string leaf, bool
 
     /// <summary>Added to the residual: [M, hidden] to [M, hidden].</summary>
     public Tensor Forward(Tensor x, Tensor residual) =>
-        Gated(nn.functional.linear(x, GateUp, GateUpBias)).ProjectOnto(residual, Down, DownBias);
+        Linear.Apply(Gated(Linear.Apply(x, GateUp, GateUpBias)), Down, DownBias, residual);
 
     /// <summary>silu(gate) * up: [M, 2 inner] to [M, inner].</summary>
     private static Tensor Gated(Tensor gateUp)

@@ -76,7 +76,7 @@ public sealed class ParameterArenaTests
     }
 
     private static ParameterArena Arena(ScalarType dtype, bool trainable) =>
-        new(Qwen3Decoder.Layout(TinyModels.Config()), trainable, dtype: dtype);
+        new(TransformerDecoder.Layout(TinyModels.Config()), trainable, dtype: dtype);
 
     [Fact]
     public void Leaves_lie_apart_on_64_byte_boundaries_and_matrices_come_first()

@@ -121,7 +121,7 @@ internal sealed unsafe class DecodingStep : IDisposable
     {
         if (together && end - begin > 1)
         {
-            NativeThreads.Run(end - begin, (one, threads) =>
+            NativeThreads.Run(Math.Min(end - begin, scores.Length), (one, threads) =>
                 Attend(layer, begin + ((end - begin) * one / threads), begin + ((end - begin) * (one + 1) / threads), one, together: false));
             return;
         }

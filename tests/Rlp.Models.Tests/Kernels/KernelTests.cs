@@ -38,6 +38,8 @@ public sealed unsafe class KernelTests
         packed.Multiply(CpuKernels.Pointer(x), CpuKernels.Pointer(added), rows, add: true, 0, packed.Panels);
         packed.Multiply(CpuKernels.Pointer(x), CpuKernels.Pointer(y), rows, add: false, 0, packed.Panels);
 
+        GC.KeepAlive(x);
+        GC.KeepAlive(weights);
         Assert.Equal(0, TinyModels.LargestDifference(expected, y.to(float64)), 1e-4);
         Assert.False(TinyModels.LargestDifference(added.to(float64), y.to(float64)) < 1e-3);
         Assert.Equal(0, TinyModels.LargestDifference(expected, added.to(float64) - (added - y).to(float64)), 1e-4);
