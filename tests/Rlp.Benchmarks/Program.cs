@@ -8,6 +8,10 @@ public static class Program
     [
         new("decode", "Sampling thoughts, tokens per second, beside llama.cpp on the same weights.", DecodeSection.Measure),
         new("learner", "Training, tokens per second, beside the machine's GEMM peak and beside training without shared prefixes.", LearnerSection.Measure),
+        new("step", "A whole RLP step beside the sum of its parts and beside the plain formulation of Algorithm 1.", StepSection.Measure),
+        new("actor-path", "The actor system's cost over the bare loop on the smallest steps that there are.", ActorPath.Measure),
+        new("growth", "Time and memory per thought token as prefix, thought, G, vocabulary and parameters grow.", GrowthSection.Measure),
+        new("memory", "Managed heap, resident set and live tensors over a thousand steps.", MemorySection.Measure),
     ];
 
     public static Task<int> Main(string[] arguments)
@@ -17,7 +21,7 @@ public static class Program
             + "  dotnet run -c Release --project tests/Rlp.Benchmarks -- decode --quick\n\n"
             + $"llama.cpp, the peer of decode, is fetched once by\n  {LlamaCpp.Fetch}")
         {
-            ActorPath.Command(),
+            GrowthPoint.Command(),
         };
         root.Add(Section.All(Sections));
         foreach (var section in Sections) root.Add(section.Command());

@@ -1,46 +1,86 @@
 using System.CommandLine;
+using System.Diagnostics;
 using Rlp.Benchmarks.Measuring;
 using Rlp.Benchmarks.Report;
 
 namespace Rlp.Benchmarks;
 
 /// <summary>Figures that are measured together, a command of their own and a part of "all".</summary>
-/// <param name="Measure">Runs on one thread from begin to end: libtorch's settings belong to the calling thread.</param>
 internal sealed record Section(string Name, string Description, Func<BenchmarkSettings, SectionReport> Measure)
 {
-    public Command Command() => Command(Name, Description, [this]);
+    public Command Command() => Command(Name, Description, (settings, output) =>
+    {
+        var report = new BenchmarkReport(MachineFacts.Of(settings), settings.Quick, [Measure(settings)]);
+        Console.WriteLine(report.Machine.Text());
+        Print(report.Sections[0]);
+        if (output is not null) report.Write(output);
+        return 0;
+    });
 
-    /// <summary>All sections in turn.</summary>
-    public static Command All(IReadOnlyList<Section> sections) =>
-        Command("all", "Every section in turn: " + string.Join(", ", sections.Select(s => s.Name)) + ".", sections);
+    /// <summary>All sections in turn, each in a process of its own: what one leaves in the allocator and in libtorch does not reach the next.</summary>
+    public static Command All(IReadOnlyList<Section> sections) => Command("all", $"Every section in turn: {string.Join(", ", sections.Select(s => s.Name))}.", (settings, output) =>
+    {
+        var machine = MachineFacts.Of(settings);
+        Console.WriteLine(machine.Text());
+        Console.WriteLine($"medians of {settings.Repeats}, measured in turns; ratios are ours divided by the other's value{(settings.Quick ? "; QUICK: a smoke test, no result" : "")}");
+        List<SectionReport> reports = [];
+        List<string> failed = [];
+        foreach (var section in sections)
+        {
+            var started = Stopwatch.GetTimestamp();
+            if (section.MeasureInChild(settings) is { } report)
+            {
+                Print(report);
+                reports.Add(report);
+                if (output is not null) new BenchmarkReport(machine, settings.Quick, reports).Write(output); // what is measured is kept whatever comes next
+            }
+            else
+            {
+                failed.Add(section.Name);
+            }
+            Console.WriteLine($"  [{section.Name}: {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s]");
+        }
+        if (failed.Count > 0) Console.WriteLine($"\nFAILED: {string.Join(", ", failed)}; the reason is above");
+        return failed.Count == 0 ? 0 : 1;
+    });
 
-    private static Command Command(string name, string description, IReadOnlyList<Section> sections)
+    private static Command Command(string name, string description, Func<BenchmarkSettings, string?, int> run)
     {
         var quick = new Option<bool>("--quick") { Description = "One repeat at small sizes: a smoke test." };
         var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Math.Min(2, Environment.ProcessorCount), Description = "Threads of libtorch and of the peer." };
         var output = new Option<string?>("--output") { Description = "JSON file for the figures; a README.md is written beside it." };
         var command = new Command(name, description) { quick, threads, output };
-        command.SetAction(arguments => Run(sections, new BenchmarkSettings(arguments.GetValue(quick), arguments.GetValue(threads)), arguments.GetValue(output)));
+        command.SetAction(arguments =>
+        {
+            var settings = new BenchmarkSettings(arguments.GetValue(quick), arguments.GetValue(threads));
+            return OwnThread.Run(settings.Threads, () => run(settings, arguments.GetValue(output)));
+        });
         return command;
     }
 
-    private static void Run(IReadOnlyList<Section> sections, BenchmarkSettings settings, string? output)
+    /// <summary>Null where it failed; it has said why on the error stream.</summary>
+    private SectionReport? MeasureInChild(BenchmarkSettings settings)
     {
-        TorchThreads.Use(settings.Threads);
-        var machine = MachineFacts.Of(settings);
-        Console.WriteLine(machine.Text());
-        Console.WriteLine($"medians of {settings.Repeats}, measured in turns; ratios are ours divided by the other's value{(settings.Quick ? "; QUICK: a smoke test, no result" : "")}");
-        var reports = new List<SectionReport>();
-        foreach (var section in sections)
+        var folder = Directory.CreateTempSubdirectory("rlp-bench-");
+        try
         {
-            Console.WriteLine();
-            SectionReport? report = null;
-            var seconds = InTurns.Seconds(() => report = section.Measure(settings));
-            foreach (var table in report!.Tables) Console.WriteLine(table.Text());
-            foreach (var note in report.Notes) Console.WriteLine($"  {note}");
-            Console.WriteLine($"  [{section.Name}: {seconds:F0} s]");
-            reports.Add(report);
-            if (output is not null) new BenchmarkReport(machine, settings.Quick, reports).Write(output); // what is measured is kept whatever comes next
+            var file = Path.Combine(folder.FullName, "section.json");
+            string[] arguments = [Name, "--threads", $"{settings.Threads}", "--output", file, .. settings.Quick ? (string[])["--quick"] : []];
+            using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, arguments) { RedirectStandardOutput = true })!;
+            process.StandardOutput.ReadToEnd(); // printed from the file
+            process.WaitForExit();
+            return process.ExitCode == 0 ? BenchmarkReport.Read(file).Sections[0] : null;
         }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static void Print(SectionReport report)
+    {
+        Console.WriteLine();
+        foreach (var table in report.Tables) Console.WriteLine(table.Text());
+        foreach (var note in report.Notes) Console.WriteLine($"  {note}");
     }
 }

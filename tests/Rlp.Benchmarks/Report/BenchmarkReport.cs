@@ -24,6 +24,9 @@ internal sealed record BenchmarkReport(MachineFacts Machine, bool Quick, IReadOn
         File.WriteAllText(Path.Combine(folder, "README.md"), Markdown(Path.GetFileName(path)));
     }
 
+    /// <summary>What <see cref="Write"/> wrote.</summary>
+    public static BenchmarkReport Read(string path) => JsonSerializer.Deserialize<BenchmarkReport>(File.ReadAllText(path), Json)!;
+
     private string Markdown(string file)
     {
         var text = new StringBuilder()
