@@ -2,13 +2,15 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
 using TorchSharp;
 
 namespace Rlp.Benchmarks.Report;
 
 /// <summary>What figures depend on beside the code.</summary>
 internal sealed record MachineFacts(
-    string Date, string Commit, int Cores, int Threads, string Cpu, double MemoryGiB, string System, string Runtime, string TorchSharp, string Libtorch, string Peer)
+    string Date, string Commit, int Cores, int Threads, string Cpu, [property: JsonPropertyName("memory_gib")] double MemoryGiB,
+    string System, string Runtime, string TorchSharp, string Libtorch, string Peer)
 {
     public static MachineFacts Of(BenchmarkSettings settings) => new(
         DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture),
