@@ -58,7 +58,8 @@ internal static class DecodeSection
         }
         else
         {
-            using var llama = new LlamaCpp(gguf, model.Config.VocabularySize, measured.Sequences, measured.Prefix + measured.NewTokens, settings.Threads);
+            var batch = Math.Max(measured.Groups * measured.Prefix, measured.Sequences);
+            using var llama = new LlamaCpp(gguf, model.Config.VocabularySize, measured.Sequences, measured.Prefix + measured.NewTokens, batch, settings.Threads);
             int[][] prefixes = [.. positions.Select(p => Tokens(model, p))];
             var rates = InTurns.Measure(measured.Name, settings.Repeats, Ours, () => Rate(() => llama.Continue(prefixes, measured.GroupSize, measured.NewTokens)));
             figure = Figure.Of(measured.Name, "tokens/s", rates[0], $"llama.cpp {LlamaCpp.Version}", rates[1]);
@@ -73,7 +74,7 @@ internal static class DecodeSection
     private static string Agreement(BenchmarkModel model, string gguf, int threads)
     {
         var tokens = Tokens(model, model.Positions(1, 63)[0]);
-        using var llama = new LlamaCpp(gguf, model.Config.VocabularySize, 1, tokens.Length, threads);
+        using var llama = new LlamaCpp(gguf, model.Config.VocabularySize, 1, tokens.Length, tokens.Length, threads);
         var theirs = llama.LastLogits(tokens);
         using var noGradient = inference_mode();
         using var scope = NewDisposeScope();

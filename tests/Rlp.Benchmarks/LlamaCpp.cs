@@ -33,7 +33,8 @@ internal sealed class LlamaCpp : IDisposable
     /// <param name="gguf">The model's file.</param>
     /// <param name="sequences">Most sequences at once; llama.cpp takes at most 256.</param>
     /// <param name="length">Tokens of the longest sequence.</param>
-    public LlamaCpp(string gguf, int vocabularySize, int sequences, int length, int threads)
+    /// <param name="batch">Most tokens of one call.</param>
+    public LlamaCpp(string gguf, int vocabularySize, int sequences, int length, int batch, int threads)
     {
         this.vocabularySize = vocabularySize;
         Initialise();
@@ -42,7 +43,7 @@ internal sealed class LlamaCpp : IDisposable
         if (model == IntPtr.Zero) throw new InvalidOperationException($"llama.cpp does not load {gguf}");
         var settings = Native.llama_context_default_params();
         settings.Context = (uint)(sequences * length);
-        settings.Batch = (uint)Math.Max(PhysicalBatch, sequences * length);
+        settings.Batch = (uint)batch;
         settings.PhysicalBatch = PhysicalBatch;
         settings.Sequences = (uint)sequences;
         settings.Threads = threads;
