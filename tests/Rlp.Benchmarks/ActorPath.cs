@@ -21,28 +21,31 @@ namespace Rlp.Benchmarks;
 internal static class ActorPath
 {
     public static SectionReport Measure(BenchmarkSettings settings) => new("actor-path",
-        [new FigureTable("Steps of hocon/recipes/arithmetic.hocon, the smallest that there are", [.. new[] { "pretrain", "rlp" }.Select(stage => Measure(stage, settings))])],
+        [new FigureTable("Steps of hocon/recipes/arithmetic.hocon", [Measure("pretrain", settings), Measure("rlp", settings)])],
         ["the bare loop makes the same engine calls on one thread, without messages and without a journal"]);
 
     private static Figure Measure(string stage, BenchmarkSettings settings)
     {
         var recipe = Single(Path.Combine("hocon", "recipes", "arithmetic.hocon"), stage, settings.Quick ? 4 : 40);
         var measured = InTurns.Measure($"actor path, {stage}", settings.Repeats,
-            () => ActorsAsync(recipe, settings.Threads).GetAwaiter().GetResult(), () => OwnThread.Run(settings.Threads, () => Bare(recipe, settings.Threads)));
+            () => ActorsAsync(recipe, settings.Threads).GetAwaiter().GetResult(),
+            () => OwnThread.Run(settings.Threads, () => Bare(recipe, settings.Threads)));
         return Figure.Of($"step of {stage}, actor system", "ms", measured[0], "bare loop", measured[1]);
     }
 
     /// <summary>The recipe's stage alone, from random weights, without evaluations and without a checkpoint before its end.</summary>
     private static Recipe Single(string path, string stage, int steps) => RecipeFile.Load(path,
     [
-        $"stages=[{stage}]", $"{stage}.from=\"\"", $"{stage}.steps={steps}", $"{stage}.checkpoint-every={steps}", $"{stage}.evaluate-every=0", "compare.corpus=\"\"",
+        $"stages=[{stage}]", $"{stage}.from=\"\"", $"{stage}.steps={steps}", $"{stage}.checkpoint-every={steps}", $"{stage}.evaluate-every=0",
+        "compare.corpus=\"\"",
     ]).Recipe;
 
     private static double Bare(Recipe recipe, int threads)
     {
         var folder = Directory.CreateTempSubdirectory("rlp-bench-");
         var stage = recipe.Stages[0];
-        using (var loop = new BareLoop(new TorchEngineFactory(), new StageContext("bare", recipe, stage, folder.FullName, threads, new NodeWeights())))
+        var context = new StageContext("bare", recipe, stage, folder.FullName, threads, new NodeWeights());
+        using (var loop = new BareLoop(new TorchEngineFactory(), context))
         {
             loop.Next();
             var started = Stopwatch.GetTimestamp();

@@ -10,11 +10,28 @@ internal sealed class BenchmarkModel : IDisposable
     /// <summary>The model that issue 4 names: 9.0 million weights, of which a million are the tied embedding.</summary>
     public static readonly Qwen3Config TenMillion = new()
     {
-        VocabularySize = 4096, HiddenSize = 256, IntermediateSize = 768, Layers = 10, AttentionHeads = 8, KeyValueHeads = 4, HeadDim = 32, InitializerRange = 0.05,
+        VocabularySize = 4096,
+        HiddenSize = 256,
+        IntermediateSize = 768,
+        Layers = 10,
+        AttentionHeads = 8,
+        KeyValueHeads = 4,
+        HeadDim = 32,
+        InitializerRange = 0.05,
     };
 
-    /// <summary>The same with fewer layers, for smoke tests.</summary>
-    public static readonly Qwen3Config Small = TenMillion with { HiddenSize = 64, IntermediateSize = 128, Layers = 2, AttentionHeads = 4, KeyValueHeads = 2, HeadDim = 16, VocabularySize = 256 };
+    /// <summary>For smoke tests and for a soak.</summary>
+    public static readonly Qwen3Config Small = new()
+    {
+        VocabularySize = 256,
+        HiddenSize = 64,
+        IntermediateSize = 128,
+        Layers = 2,
+        AttentionHeads = 4,
+        KeyValueHeads = 2,
+        HeadDim = 16,
+        InitializerRange = 0.05,
+    };
 
     public BenchmarkModel(Qwen3Config config, bool trainable)
     {
@@ -31,6 +48,8 @@ internal sealed class BenchmarkModel : IDisposable
     public ParameterArena Parameters { get; }
 
     public IDecoder Decoder { get; }
+
+    public string Description => $"Qwen3 of {Parameters.Layout.ParameterCount / 1e6:0.0} M parameters, fp32";
 
     public IdTokenizer Tokenizer { get; }
 

@@ -25,8 +25,13 @@ internal static class BenchmarkRecipe
             Seed = 1,
             Model = new ModelSettings
             {
-                HiddenSize = config.HiddenSize, IntermediateSize = config.IntermediateSize, Layers = config.Layers, AttentionHeads = config.AttentionHeads,
-                KeyValueHeads = config.KeyValueHeads, HeadDim = config.HeadDim, InitializerRange = config.InitializerRange,
+                HiddenSize = config.HiddenSize,
+                IntermediateSize = config.IntermediateSize,
+                Layers = config.Layers,
+                AttentionHeads = config.AttentionHeads,
+                KeyValueHeads = config.KeyValueHeads,
+                HeadDim = config.HeadDim,
+                InitializerRange = config.InitializerRange,
             },
             Tokenizer = new TokenizerSettings { Kind = TokenizerKind.Characters, Characters = alphabet },
             Markers = new ThoughtMarkers(),
@@ -38,9 +43,8 @@ internal static class BenchmarkRecipe
                     Steps = steps,
                     CheckpointEvery = steps,
                     Data = [new MixturePart("text", 1)],
-                    Rlp = new RlpSettings
+                    Rlp = ExactThoughts.RlpSettings(groupSize, thoughtTokens) with
                     {
-                        GroupSize = groupSize, Temperature = ExactThoughts.Temperature, MaxThoughtTokens = thoughtTokens,
                         Positions = new PositionSettings { Strategy = PositionStrategyKind.Last },
                     },
                 },

@@ -20,11 +20,16 @@ internal static class DecodeSection
     {
         Case[] cases = settings.Quick
             ? [new(1, 1, 16, 8, 0), new(2, 4, 16, 8, 0)]
-            : [new(1, 1, 128, 128, 900), new(1, 16, 128, 128, 0), new(4, 16, 128, 128, 5_500), new(16, 16, 128, 128, 10_000), new(4, 16, 512, 128, 0)];
+            :
+            [
+                new(1, 1, 128, 128, 900), new(1, 16, 128, 128, 0), new(4, 16, 128, 128, 5_500), new(16, 16, 128, 128, 10_000),
+                new(4, 16, 512, 128, 0),
+            ];
         using var model = new BenchmarkModel(settings.Quick ? BenchmarkModel.Small : BenchmarkModel.TenMillion, trainable: false);
         var notes = new List<string>
         {
-            "tokens/s counts new tokens; the time is the whole call, prefixes included: each is computed once for its group on both sides, llama.cpp then copies its keys and values",
+            "tokens/s counts new tokens; the time is the whole call, prefixes included",
+            "both sides compute a prefix once for its group; llama.cpp then copies its keys and values to the sequences, each of which has its own",
             "ours includes temperature sampling, log-probabilities, masks and S_pred; llama.cpp includes the choice of the likeliest token alone",
         };
         var folder = Directory.CreateTempSubdirectory("rlp-bench-");
@@ -34,7 +39,7 @@ internal static class DecodeSection
             GgufFile.Write(gguf, model.Config, model.Parameters);
             var peer = LlamaCpp.IsFetched;
             notes.Add(peer ? Agreement(model, gguf, settings.Threads) : $"llama.cpp is not fetched: run {LlamaCpp.Fetch}");
-            var table = new FigureTable($"Decoding, Qwen3 of {model.Parameters.Layout.ParameterCount / 1e6:0.0} M parameters, fp32",
+            var table = new FigureTable($"Decoding, {model.Description}",
                 [.. cases.Select(c => Measure(model, c, peer ? gguf : null, settings))]);
             return new SectionReport("decode", [table], notes);
         }
@@ -59,9 +64,11 @@ internal static class DecodeSection
         else
         {
             var batch = Math.Max(measured.Groups * measured.Prefix, measured.Sequences);
-            using var llama = new LlamaCpp(gguf, model.Config.VocabularySize, measured.Sequences, measured.Prefix + measured.NewTokens, batch, settings.Threads);
+            var length = measured.Prefix + measured.NewTokens;
+            using var llama = new LlamaCpp(gguf, model.Config.VocabularySize, measured.Sequences, length, batch, settings.Threads);
             int[][] prefixes = [.. positions.Select(p => Tokens(model, p))];
-            var rates = InTurns.Measure(measured.Name, settings.Repeats, Ours, () => Rate(() => llama.Continue(prefixes, measured.GroupSize, measured.NewTokens)));
+            var rates = InTurns.Measure(measured.Name, settings.Repeats,
+                Ours, () => Rate(() => llama.Continue(prefixes, measured.GroupSize, measured.NewTokens)));
             figure = Figure.Of(measured.Name, "tokens/s", rates[0], $"llama.cpp {LlamaCpp.Version}", rates[1]);
         }
         return measured.Goal == 0 ? figure : figure.With(Goal.AtLeast, measured.Goal);
@@ -83,9 +90,9 @@ internal static class DecodeSection
         var difference = ours.Zip(theirs, (a, b) => Math.Abs((double)a - b)).Max();
         var spread = ours.Max() - ours.Min();
         return difference <= 1e-3
-            ? $"llama.cpp computes the same model: logits behind a prefix of {tokens.Length} differ by at most {difference:0.0e+0} (they span {spread:0.0})"
+            ? $"llama.cpp computes the same model: logits behind {tokens.Length} tokens differ by at most {difference:0.0e+0} of {spread:0.0}"
             : throw new InvalidOperationException(
-                $"THE COMPARISON IS VOID: logits of llama.cpp and ours differ by {difference:0.0e+0} (they span {spread:0.0}), at most 1e-3 was expected");
+                $"THE COMPARISON IS VOID: logits of llama.cpp and ours differ by {difference:0.0e+0} of {spread:0.0}, at most 1e-3 was expected");
     }
 
     private static int[] Tokens(BenchmarkModel model, GroupPosition position) => [.. position.Prefix, model.Tokenizer.BeginThought];

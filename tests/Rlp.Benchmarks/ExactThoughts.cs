@@ -17,7 +17,8 @@ internal static class ExactThoughts
     {
         var groups = sampler.Sample(step, positions, groupSize);
         foreach (var length in groups.SelectMany(g => g.Thoughts).Select(t => t.Tokens.Length))
-            if (length != thoughtTokens) throw new InvalidOperationException($"a thought of {length} tokens, expected exactly {thoughtTokens}: tokens per second would count something else");
+            if (length != thoughtTokens)
+                throw new InvalidOperationException($"a thought of {length} tokens instead of {thoughtTokens}: tokens/s would mean something else");
         return groups;
     }
 
@@ -26,12 +27,19 @@ internal static class ExactThoughts
     {
         Id = "rlp",
         Kind = StageKind.Rlp,
-        Rlp = new RlpSettings { GroupSize = groupSize, Temperature = Temperature, MaxThoughtTokens = thoughtTokens },
+        Rlp = RlpSettings(groupSize, thoughtTokens),
     };
+
+    public static RlpSettings RlpSettings(int groupSize, int thoughtTokens) =>
+        new() { GroupSize = groupSize, Temperature = Temperature, MaxThoughtTokens = thoughtTokens };
 
     public static StageSettings NtpStage(int documents) => new()
     {
-        Id = "ntp", Kind = StageKind.Ntp, Steps = 1_000_000, BatchSize = documents, Data = [],
+        Id = "ntp",
+        Kind = StageKind.Ntp,
+        Steps = 1_000_000,
+        BatchSize = documents,
+        Data = [],
         Optimizer = new OptimizerSettings { LearningRate = 1e-6, MaxGradNorm = 0 },
     };
 }

@@ -35,11 +35,13 @@ internal sealed record GrowthPoint(string Model, int Groups, int GroupSize, int 
         var point = new Argument<string>("point");
         var command = new Command(CommandName, "One size of the section growth, as JSON; called by it.") { point };
         command.Hidden = true;
-        command.SetAction(arguments => Console.WriteLine(JsonSerializer.Serialize(JsonSerializer.Deserialize<GrowthPoint>(arguments.GetValue(point)!)!.MeasureOnItsThread())));
+        command.SetAction(arguments =>
+        {
+            var measured = JsonSerializer.Deserialize<GrowthPoint>(arguments.GetValue(point)!)!;
+            Console.WriteLine(JsonSerializer.Serialize(OwnThread.Run(measured.Threads, measured.MeasureHere)));
+        });
         return command;
     }
-
-    private GrowthCost MeasureOnItsThread() => OwnThread.Run(Threads, MeasureHere);
 
     private GrowthCost MeasureHere()
     {

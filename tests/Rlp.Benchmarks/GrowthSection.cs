@@ -11,13 +11,21 @@ internal static class GrowthSection
     [
         BenchmarkModel.TenMillion,
         BenchmarkModel.TenMillion with { HiddenSize = 512, IntermediateSize = 1536, Layers = 12, HeadDim = 64 },
-        BenchmarkModel.TenMillion with { HiddenSize = 1024, IntermediateSize = 3072, Layers = 8, AttentionHeads = 16, KeyValueHeads = 8, HeadDim = 128 },
-        new()
-        {
-            VocabularySize = 151_936, HiddenSize = 1024, IntermediateSize = 3072, Layers = 28, AttentionHeads = 16, KeyValueHeads = 8, HeadDim = 128,
-            RopeTheta = 1_000_000,
-        },
+        SixHundredMillion with { VocabularySize = BenchmarkModel.TenMillion.VocabularySize, Layers = 8 },
+        SixHundredMillion,
     ];
+
+    private static Qwen3Config SixHundredMillion => new()
+    {
+        VocabularySize = 151_936,
+        HiddenSize = 1024,
+        IntermediateSize = 3072,
+        Layers = 28,
+        AttentionHeads = 16,
+        KeyValueHeads = 8,
+        HeadDim = 128,
+        RopeTheta = 1_000_000,
+    };
 
     public static SectionReport Measure(BenchmarkSettings settings)
     {
@@ -34,19 +42,24 @@ internal static class GrowthSection
             Parameters(settings.Quick ? [BenchmarkModel.Small, BenchmarkModel.Small with { Layers = 4 }] : Shapes, large),
         ],
         [
-            $"unless a table says otherwise: {middle.Groups} groups of {middle.GroupSize}, prefix {middle.Prefix}, thoughts of {middle.Thought}; each size in a process of its own",
-            $"parameters: {large.Groups} groups of {large.GroupSize}, prefix {large.Prefix}, thoughts of {large.Thought}; the last shape is Qwen3-0.6B's",
+            $"unless a table says otherwise: {Shape(middle)}; each size in a process of its own",
+            $"parameters: {Shape(large)}; the last shape is Qwen3-0.6B's",
             "time and memory are per thought token; memory is the peak of the resident set above weights, gradients and moments",
-            "goal: the ratio per token is at most the ratio of the sizes (a step's cost linear in the parameters and in the vocabulary, at most quadratic in the lengths); with G it should not rise at all",
+            "goal: a ratio per token of at most the ratio of the sizes: a step's cost is linear in parameters and vocabulary, at most quadratic in lengths; "
+                + "with G it does not rise at all",
         ]);
+
+        static string Shape(GrowthPoint point) => $"{point.Groups} groups of {point.GroupSize}, prefix {point.Prefix}, thoughts of {point.Thought}";
     }
 
     private static FigureTable Table(string dimension, int[] sizes, Func<int, GrowthPoint> at, bool linear) =>
         Table(dimension, [.. sizes.Select(size => ($"{size:#,0}", (double)size, at(size)))], linear);
 
     private static FigureTable Parameters(Qwen3Config[] shapes, GrowthPoint point) => Table("parameters",
-        [.. shapes.Select(s => (Shape: s, Count: (double)Decoder.Layout(s).ParameterCount)).Select(s => ($"{s.Count / 1e6:0.0} M", s.Count, point with { Model = s.Shape.ToJson() }))],
-        linear: true);
+        [
+            .. shapes.Select(s => (Shape: s, Count: (double)Decoder.Layout(s).ParameterCount))
+                .Select(s => ($"{s.Count / 1e6:0.0} M", s.Count, point with { Model = s.Shape.ToJson() }))
+        ], linear: true);
 
     private static FigureTable Table(string dimension, (string Name, double Size, GrowthPoint Point)[] sizes, bool linear)
     {
@@ -66,7 +79,8 @@ internal static class GrowthSection
 
         IEnumerable<Figure> Rows(string what, string unit, Func<GrowthCost, GrowthPoint, double> perToken) => sizes.Select((s, i) =>
         {
-            var figure = Figure.Once($"{what}, {dimension} {s.Name}", unit, perToken(costs[i], s.Point), $"at {sizes[0].Name}", perToken(costs[0], sizes[0].Point));
+            double here = perToken(costs[i], s.Point), smallest = perToken(costs[0], sizes[0].Point);
+            var figure = Figure.Once($"{what}, {dimension} {s.Name}", unit, here, $"at {sizes[0].Name}", smallest);
             return i == 0 ? figure : figure.WithRatio(Goal.AtMost, linear ? s.Size / sizes[0].Size : 1.1);
         });
     }

@@ -16,12 +16,12 @@ internal static class LearnerSection
         var agreement = PlainAgreement.Check(model);
         return new SectionReport("learner",
         [
-            new FigureTable($"Next-token prediction, Qwen3 of {model.Parameters.Layout.ParameterCount / 1e6:0.0} M parameters, fp32", NextToken(model, settings)),
+            new FigureTable($"Next-token prediction, {model.Description}", NextToken(model, settings)),
             new FigureTable("RLP batches, the same model", [Rlp(model, settings)]),
         ],
         [
             "a step is forward, backward, AdamW and the digest of the parameters that the journal holds",
-            "FLOP/s counts multiplications with weights and keys as the model needs them, nothing that is computed twice; the peak is the best of several torch.mm in the same round",
+            "FLOP/s counts what the model needs, nothing that is computed twice; the peak is the best of several GEMMs in the same round",
             agreement,
         ]);
     }
@@ -47,7 +47,8 @@ internal static class LearnerSection
     {
         var (groups, groupSize, prefix, thought) = settings.Quick ? (2, 4, 24, 8) : (4, 16, 256, 64);
         using var sampler = ExactThoughts.Sampler(model, thought);
-        ScoredGroup[] scored = [.. ExactThoughts.Sample(sampler, 1, model.Positions(groups, prefix - 1), groupSize, thought).Select(g => new ScoredGroup(g, -8.0))];
+        var sampled = ExactThoughts.Sample(sampler, 1, model.Positions(groups, prefix - 1), groupSize, thought);
+        ScoredGroup[] scored = [.. sampled.Select(g => new ScoredGroup(g, -8.0))];
         using var learner = new Learner(model.Decoder, model.Tokenizer, ExactThoughts.RlpStage(groups, groupSize, thought));
         using var plain = new PlainRlp(model, ExactThoughts.Temperature);
         long step = 0;

@@ -14,7 +14,8 @@ internal sealed class LlamaCpp : IDisposable
 
     /// <summary>Fetches the library; nothing here does that by itself.</summary>
     public const string Fetch =
-        "mkdir -p ~/.cache/rlp-bench && cd ~/.cache/rlp-bench && npm pack @node-llama-cpp/linux-x64@3.22.1 && tar xzf node-llama-cpp-linux-x64-3.22.1.tgz";
+        "mkdir -p ~/.cache/rlp-bench && cd ~/.cache/rlp-bench && npm pack @node-llama-cpp/linux-x64@3.22.1 "
+        + "&& tar xzf node-llama-cpp-linux-x64-3.22.1.tgz";
 
     private const int PhysicalBatch = 512; // tokens that llama.cpp computes at once, its default
 
@@ -100,8 +101,8 @@ internal sealed class LlamaCpp : IDisposable
 
     private unsafe void Decode(Entry[] entries)
     {
-        int[] tokens = [.. entries.Select(e => e.Token)], positions = [.. entries.Select(e => e.Position)], sequences = [.. entries.Select(e => e.Sequence)];
-        int[] counts = [.. entries.Select(_ => 1)];
+        int[] tokens = [.. entries.Select(e => e.Token)], positions = [.. entries.Select(e => e.Position)];
+        int[] sequences = [.. entries.Select(e => e.Sequence)], counts = [.. entries.Select(_ => 1)];
         sbyte[] outputs = [.. entries.Select(e => (sbyte)(e.Output ? 1 : 0))];
         var pointers = new IntPtr[entries.Length];
         fixed (int* token = tokens, position = positions, sequence = sequences, count = counts)
@@ -170,7 +171,9 @@ internal sealed class LlamaCpp : IDisposable
         [DllImport("llama")] public static extern void llama_log_set(Log log, IntPtr data);
         [DllImport("llama")] public static extern ModelSettings llama_model_default_params();
         [DllImport("llama")] public static extern ContextSettings llama_context_default_params();
-        [DllImport("llama")] public static extern IntPtr llama_model_load_from_file([MarshalAs(UnmanagedType.LPUTF8Str)] string path, ModelSettings settings);
+        [DllImport("llama")]
+        public static extern IntPtr llama_model_load_from_file([MarshalAs(UnmanagedType.LPUTF8Str)] string path, ModelSettings settings);
+
         [DllImport("llama")] public static extern IntPtr llama_init_from_model(IntPtr model, ContextSettings settings);
         [DllImport("llama")] public static extern IntPtr llama_get_memory(IntPtr context);
         [DllImport("llama")] public static extern void llama_memory_clear(IntPtr memory, byte data);

@@ -33,10 +33,17 @@ internal static class MemorySection
                 }
             }
             return new SectionReport("memory",
-                [new FigureTable($"{steps:#,0} RLP steps, rise per 1,000 steps", [Rise("managed heap", "MiB", at, managed), Rise("resident set", "MiB", at, resident), Rise("live tensors", "tensors", at, tensors)])],
+                [
+                    new FigureTable($"{steps:#,0} RLP steps, rise per 1,000 steps",
+                    [
+                        Rise("managed heap", "MiB", at, managed),
+                        Rise("resident set", "MiB", at, resident),
+                        Rise("live tensors", "tensors", at, tensors),
+                    ]),
+                ],
                 [
                     Series("managed heap after a collection, MiB", managed), Series("resident set, MiB", resident), Series("live tensors", tensors),
-                    "the rise is the slope of a straight line through the last three quarters; flat: within two standard errors of it, or 1% of the level",
+                    "the rise is the slope of a straight line through the last three quarters; flat: at most two standard errors, or 1% of the level",
                 ]);
 
             string Series(string what, List<double> values) =>

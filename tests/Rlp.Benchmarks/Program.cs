@@ -7,7 +7,7 @@ public static class Program
     private static readonly Section[] Sections =
     [
         new("decode", "Sampling thoughts, tokens per second, beside llama.cpp on the same weights.", DecodeSection.Measure),
-        new("learner", "Training, tokens per second, beside the machine's GEMM peak and beside training without shared prefixes.", LearnerSection.Measure),
+        new("learner", "Training, tokens per second, beside the GEMM peak and beside training without shared prefixes.", LearnerSection.Measure),
         new("step", "A whole RLP step beside the sum of its parts and beside the plain formulation of Algorithm 1.", StepSection.Measure),
         new("actor-path", "The actor system's cost over the bare loop on the smallest steps that there are.", ActorPath.Measure),
         new("growth", "Time and memory per thought token as prefix, thought, G, vocabulary and parameters grow.", GrowthSection.Measure),

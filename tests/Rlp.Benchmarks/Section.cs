@@ -17,12 +17,17 @@ internal sealed record Section(string Name, string Description, Func<BenchmarkSe
         return 0;
     });
 
-    /// <summary>All sections in turn, each in a process of its own: what one leaves in the allocator and in libtorch does not reach the next.</summary>
-    public static Command All(IReadOnlyList<Section> sections) => Command("all", $"Every section in turn: {string.Join(", ", sections.Select(s => s.Name))}.", (settings, output) =>
+    /// <summary>All sections in turn, each in a process of its own: what one leaves in allocator and libtorch does not reach the next.</summary>
+    public static Command All(IReadOnlyList<Section> sections) => Command(
+        "all", $"Every section in turn: {string.Join(", ", sections.Select(s => s.Name))}.",
+        (settings, output) => MeasureAll(sections, settings, output));
+
+    private static int MeasureAll(IReadOnlyList<Section> sections, BenchmarkSettings settings, string? output)
     {
         var machine = MachineFacts.Of(settings);
         Console.WriteLine(machine.Text());
-        Console.WriteLine($"medians of {settings.Repeats}, measured in turns; ratios are ours divided by the other's value{(settings.Quick ? "; QUICK: a smoke test, no result" : "")}");
+        Console.WriteLine($"medians of {settings.Repeats}, measured in turns; ratios are ours divided by the other's value");
+        if (settings.Quick) Console.WriteLine("QUICK: a smoke test, no result");
         List<SectionReport> reports = [];
         List<string> failed = [];
         foreach (var section in sections)
@@ -32,7 +37,8 @@ internal sealed record Section(string Name, string Description, Func<BenchmarkSe
             {
                 Print(report);
                 reports.Add(report);
-                if (output is not null) new BenchmarkReport(machine, settings.Quick, reports).Write(output); // what is measured is kept whatever comes next
+                // After every section, so that what is measured is kept whatever comes next.
+                if (output is not null) new BenchmarkReport(machine, settings.Quick, reports).Write(output);
             }
             else
             {
@@ -42,12 +48,13 @@ internal sealed record Section(string Name, string Description, Func<BenchmarkSe
         }
         if (failed.Count > 0) Console.WriteLine($"\nFAILED: {string.Join(", ", failed)}; the reason is above");
         return failed.Count == 0 ? 0 : 1;
-    });
+    }
 
     private static Command Command(string name, string description, Func<BenchmarkSettings, string?, int> run)
     {
         var quick = new Option<bool>("--quick") { Description = "One repeat at small sizes: a smoke test." };
-        var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Math.Min(2, Environment.ProcessorCount), Description = "Threads of libtorch and of the peer." };
+        var threads = new Option<int>("--threads") { Description = "Threads of libtorch and of the peer." };
+        threads.DefaultValueFactory = _ => Math.Min(2, Environment.ProcessorCount);
         var output = new Option<string?>("--output") { Description = "JSON file for the figures; a README.md is written beside it." };
         var command = new Command(name, description) { quick, threads, output };
         command.SetAction(arguments =>

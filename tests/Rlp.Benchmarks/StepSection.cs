@@ -36,21 +36,23 @@ internal static class StepSection
             var plainTokens = (double)positions * groupSize * thought;
             return new SectionReport("step",
             [
-                new FigureTable($"A step of {positions} positions, prefix {prefix}, G = {groupSize}, thoughts of {thought}, Qwen3 of {model.Parameters.Layout.ParameterCount / 1e6:0.0} M parameters, fp32",
+                new FigureTable($"A step of {positions} positions, prefix {prefix}, G = {groupSize}, thoughts of {thought}, {model.Description}",
                 [
                     Part("data", p => p.Data),
                     Part("sampling, S_pred", p => p.Sample),
                     Part("scoring, S_ema", p => p.Score),
                     Part("learning", p => p.Learn),
                     Part("teacher", p => p.Teacher),
-                    Figure.Of("whole step, actor system", "ms", Milliseconds(measured[0]), "sum of its parts", Milliseconds(measured[1])).WithRatio(Goal.AtMost, 1.03),
+                    Figure.Of("whole step, actor system", "ms", Milliseconds(measured[0]), "sum of its parts", Milliseconds(measured[1]))
+                        .WithRatio(Goal.AtMost, 1.03),
                     Figure.Of("whole step, actor system", "thought tokens/s", [.. measured[0].Select(s => tokens / s)],
                         "plain formulation", [.. measured[2].Select(s => plainTokens / s)]).WithRatio(Goal.AtLeast, 3),
                 ]),
             ],
             [
-                $"actor system and parts execute the same steps of the same run ({tokens:0} thought tokens each on average), the first of {steps} not timed; messages and journal are in the whole step",
-                "plain formulation: a cache of its own for each thought, S_pred by a second pass, every thought trained with its prefix, composed norms, an optimizer per tensor",
+                $"actor system and parts take the same steps of one run, {tokens:0} thought tokens each on average; the first of {steps} is not timed",
+                "messages and journal are in the whole step, not in the parts",
+                "plain formulation: a cache for each thought, S_pred by a second pass, every thought trained with its prefix, composed norms",
                 agreement,
             ]);
 

@@ -16,7 +16,8 @@ internal static class InTurns
         var measured = ways.Select(_ => new double[repeats]).ToArray();
         for (var round = 0; round < repeats; round++)
             for (var way = 0; way < ways.Count; way++) measured[way][round] = ways[way]();
-        Console.Error.WriteLine($"  {what}: {string.Join(" | ", measured.Select(m => string.Join(' ', m.Select(v => v.ToString("G4", CultureInfo.InvariantCulture)))))}");
+        var told = measured.Select(m => string.Join(' ', m.Select(v => v.ToString("G4", CultureInfo.InvariantCulture))));
+        Console.Error.WriteLine($"  {what}: {string.Join(" | ", told)}");
         return measured;
     }
 

@@ -20,7 +20,8 @@ internal static class PlainAgreement
         using var plain = new PlainRlp(model, ExactThoughts.Temperature);
 
         var thoughts = sampled.SelectMany(g => g.Thoughts).ToArray();
-        var logProbabilities = thoughts.Zip(plain.LogProbabilities(scored), (t, p) => t.LogProbabilities.Zip(p, (a, b) => Math.Abs((double)a - b)).Max()).Max();
+        var logProbabilities = thoughts
+            .Zip(plain.LogProbabilities(scored), (t, p) => t.LogProbabilities.Zip(p, (a, b) => Math.Abs((double)a - b)).Max()).Max();
         Require(logProbabilities, "log-probabilities of thought tokens");
         var evidence = thoughts.Zip(plain.PredictedEvidence(sampled), (t, p) => Math.Abs(t.PredictedEvidence - p)).Max();
         Require(evidence, "S_pred");
@@ -37,13 +38,15 @@ internal static class PlainAgreement
             total += expected[slot.Name].square().sum().item<float>();
         }
         var gradient = Math.Sqrt(difference / total);
-        Require(gradient, "gradients, relative to their norm");
-        return $"the plain formulation computes the same step: log-probabilities differ by at most {logProbabilities:0.0e+0}, S_pred by {evidence:0.0e+0}, the gradient by {gradient:0.0e+0} of its norm";
+        Require(gradient, "the gradient, relative to its norm");
+        return $"the plain formulation computes the same step: log-probabilities differ by at most {logProbabilities:0.0e+0}, "
+            + $"S_pred by {evidence:0.0e+0}, the gradient by {gradient:0.0e+0} of its norm";
     }
 
     private static void Require(double difference, string what)
     {
         if (!(difference <= Tolerance))
-            throw new InvalidOperationException($"THE COMPARISON IS VOID: {what} of the plain formulation and ours differ by {difference:0.0e+0}, at most {Tolerance:0e+0} was expected");
+            throw new InvalidOperationException(
+                $"THE COMPARISON IS VOID: plain formulation and ours differ by {difference:0.0e+0} in {what}; at most {Tolerance:0e+0} was expected");
     }
 }

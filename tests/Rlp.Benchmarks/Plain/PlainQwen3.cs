@@ -38,7 +38,8 @@ internal sealed class PlainQwen3 : IDisposable
             var layer = $"model.layers.{i}";
             x = x + Attention(Norm(x, $"{layer}.input_layernorm"), i, $"{layer}.self_attn", cos, sin, cache);
             var normalised = Norm(x, $"{layer}.post_attention_layernorm");
-            x = x + Linear(nn.functional.silu(Linear(normalised, $"{layer}.mlp.gate_proj")) * Linear(normalised, $"{layer}.mlp.up_proj"), $"{layer}.mlp.down_proj");
+            var inner = nn.functional.silu(Linear(normalised, $"{layer}.mlp.gate_proj")) * Linear(normalised, $"{layer}.mlp.up_proj");
+            x = x + Linear(inner, $"{layer}.mlp.down_proj");
         }
         return Norm(x, "model.norm");
     }
@@ -53,8 +54,8 @@ internal sealed class PlainQwen3 : IDisposable
         var v = Heads(Linear(x, $"{module}.v_proj"), config.KeyValueHeads);
         if (cache is not null) (k, v) = cache.Append(index, k, v);
         var group = config.AttentionHeads / config.KeyValueHeads;
-        // Tokens behind a cache come one at a time and see all of it.
-        var output = nn.functional.scaled_dot_product_attention(q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1), is_casual: length > 1);
+        (k, v) = (k.repeat_interleave(group, 1), v.repeat_interleave(group, 1));
+        var output = nn.functional.scaled_dot_product_attention(q, k, v, is_casual: length > 1); // behind a cache: one token, which sees all of it
         return Linear(output.transpose(1, 2).reshape(batch, length, config.AttentionHeads * config.HeadDim), $"{module}.o_proj");
     }
 

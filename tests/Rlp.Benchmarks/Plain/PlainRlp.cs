@@ -26,21 +26,22 @@ internal sealed class PlainRlp : IDisposable
         policy = new PlainQwen3(config, model.Parameters, trainable: true);
         teacher = new PlainQwen3(config, model.Parameters, trainable: false);
         optimizer = optim.AdamW(policy.Weights.Values, lr: 1e-6, beta1: 0.9, beta2: 0.95, weight_decay: 0);
-        allowed = tensor(Enumerable.Range(0, config.VocabularySize).Select(id => id < tokenizer.Padding ? 0f : float.NegativeInfinity).ToArray()).DetachFromDisposeScope();
+        float[] mask = [.. Enumerable.Range(0, config.VocabularySize).Select(id => id < tokenizer.Padding ? 0f : float.NegativeInfinity)];
+        allowed = tensor(mask).DetachFromDisposeScope();
     }
 
     /// <summary>One whole step; the number of thought tokens.</summary>
     public int Step(GroupPosition[] positions, int groupSize, int thoughtTokens)
     {
         var groups = Sample(positions, groupSize, thoughtTokens);
-        var predicted = Score(policy, [.. groups.SelectMany(g => g.Thoughts.Select(t => (Context(g.Position, t), g.Position.NextToken)))]);
+        var predicted = PredictedEvidence(groups);
         var evidence = Score(teacher, [.. positions.Select(p => (p.Prefix, p.NextToken))]);
-        ScoredGroup[] scored =
-        [
-            .. groups.Select((g, i) => new ScoredGroup(
-                g with { Thoughts = [.. g.Thoughts.Select((t, member) => t with { PredictedEvidence = predicted[(i * groupSize) + member] })] }, evidence[i]))
-        ];
-        Learn(scored);
+        var scored = groups.Select((group, i) =>
+        {
+            SampledThought[] thoughts = [.. group.Thoughts.Select((t, member) => t with { PredictedEvidence = predicted[(i * groupSize) + member] })];
+            return new ScoredGroup(group with { Thoughts = thoughts }, evidence[i]);
+        });
+        Learn([.. scored]);
         UpdateTeacher();
         return positions.Length * groupSize * thoughtTokens;
     }

@@ -32,7 +32,9 @@ internal sealed record BenchmarkReport(MachineFacts Machine, bool Quick, IReadOn
         var text = new StringBuilder()
             .Append("# Recorded figures\n\n")
             .Append($"Written together with [{file}]({file}) by\n\n```\n")
-            .Append($"dotnet run -c Release --project tests/Rlp.Benchmarks -- {(Sections.Count == 1 ? Sections[0].Section : "all")}{(Quick ? " --quick" : "")} --output tests/Rlp.Benchmarks/results/{file}\n")
+            .Append("dotnet run -c Release --project tests/Rlp.Benchmarks -- ")
+            .Append($"{(Sections.Count == 1 ? Sections[0].Section : "all")}{(Quick ? " --quick" : "")} ")
+            .Append($"--output tests/Rlp.Benchmarks/results/{file}\n")
             .Append("```\n\nThe peer of the section `decode` is fetched once by\n\n```\n").Append(LlamaCpp.Fetch).Append("\n```\n\n")
             .Append("Ratios are ours divided by the other's value. ").Append(Machine.Text()).Append(".\n");
         if (Quick) text.Append("\nQUICK: one measurement at small sizes, a smoke test and no result.\n");

@@ -29,7 +29,8 @@ internal sealed record MachineFacts(
     {
         if (!File.Exists("/proc/cpuinfo")) return RuntimeInformation.ProcessArchitecture.ToString();
         var lines = File.ReadAllLines("/proc/cpuinfo");
-        return $"{Value("model name")} (family {Value("cpu family")}, model {Value("model")}{(Value("flags").Contains("avx512f", StringComparison.Ordinal) ? ", AVX-512" : "")})";
+        var vectors = Value("flags").Contains("avx512f", StringComparison.Ordinal) ? ", AVX-512" : "";
+        return $"{Value("model name")} (family {Value("cpu family")}, model {Value("model")}{vectors})";
 
         string Value(string key) =>
             lines.FirstOrDefault(l => l.Split(':')[0].Trim() == key)?.Split(':')[1].Trim() ?? "unknown";
