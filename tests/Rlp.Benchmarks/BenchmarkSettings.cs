@@ -1,8 +1,6 @@
 namespace Rlp.Benchmarks;
 
-/// <param name="Quick">One repeat at small sizes: shows that a section runs, measures nothing.</param>
+/// <param name="Quick">Small sizes: shows that a section runs, measures nothing.</param>
 /// <param name="Threads">Of libtorch and of the peer.</param>
-internal sealed record BenchmarkSettings(bool Quick, int Threads)
-{
-    public int Repeats => Quick ? 1 : 5;
-}
+/// <param name="Repeats">Measurements of which figures are the medians.</param>
+internal sealed record BenchmarkSettings(bool Quick, int Threads, int Repeats);

@@ -30,7 +30,8 @@ internal static class GrowthSection
     public static SectionReport Measure(BenchmarkSettings settings)
     {
         var model = settings.Quick ? BenchmarkModel.Small : BenchmarkModel.TenMillion;
-        var middle = new GrowthPoint(model.ToJson(), Groups: 2, GroupSize: 8, Prefix: 128, Thought: 32, settings.Threads, settings.Quick ? 1 : 3);
+        var repeats = Math.Min(3, settings.Repeats);
+        var middle = new GrowthPoint(model.ToJson(), Groups: 2, GroupSize: 8, Prefix: 128, Thought: 32, settings.Threads, repeats);
         var large = middle with { GroupSize = 4, Prefix = 64, Thought = 16, Repeats = 1 };
         return new SectionReport("growth",
         [
@@ -45,7 +46,7 @@ internal static class GrowthSection
             $"unless a table says otherwise: {Shape(middle)}; each size in a process of its own",
             $"parameters: {Shape(large)}; the last shape is Qwen3-0.6B's",
             "time and memory are per thought token; memory is the peak of the resident set above weights, gradients and moments",
-            "goal: a ratio per token of at most the ratio of the sizes: a step's cost is linear in parameters and vocabulary, at most quadratic in lengths; "
+            "goal: a ratio per token of at most the ratio of the sizes: a step linear in parameters and vocabulary, at most quadratic in lengths; "
                 + "with G it does not rise at all",
         ]);
 

@@ -17,8 +17,8 @@ internal static class MemorySection
         var folder = Directory.CreateTempSubdirectory("rlp-bench-");
         try
         {
-            var recipe = BenchmarkRecipe.Rlp(BenchmarkModel.Small, folder.FullName, steps, positions: 4, groupSize: 4, prefix: 24, thoughtTokens: 12);
-            var context = new StageContext("memory", recipe, recipe.Stages[0], folder.FullName, settings.Threads, new NodeWeights());
+            var recipe = BenchmarkRecipe.Rlp(BenchmarkModel.Small, folder.FullName, steps, positions: 2, groupSize: 4, prefix: 16, thoughtTokens: 8);
+            var context = new StageContext("memory", recipe, recipe.Stages[0], folder.FullName, Threads: 1, new NodeWeights());
             List<double> at = [], managed = [], resident = [], tensors = [];
             using (var loop = new BareLoop(new TorchEngineFactory(), context))
             {

@@ -10,7 +10,7 @@ internal sealed record Section(string Name, string Description, Func<BenchmarkSe
 {
     public Command Command() => Command(Name, Description, (settings, output) =>
     {
-        var report = new BenchmarkReport(MachineFacts.Of(settings), settings.Quick, [Measure(settings)]);
+        var report = new BenchmarkReport(MachineFacts.Of(settings), settings.Quick, settings.Repeats, [Measure(settings)]);
         Console.WriteLine(report.Machine.Text());
         Print(report.Sections[0]);
         if (output is not null) report.Write(output);
@@ -38,7 +38,7 @@ internal sealed record Section(string Name, string Description, Func<BenchmarkSe
                 Print(report);
                 reports.Add(report);
                 // After every section, so that what is measured is kept whatever comes next.
-                if (output is not null) new BenchmarkReport(machine, settings.Quick, reports).Write(output);
+                if (output is not null) new BenchmarkReport(machine, settings.Quick, settings.Repeats, reports).Write(output);
             }
             else
             {
@@ -52,14 +52,16 @@ internal sealed record Section(string Name, string Description, Func<BenchmarkSe
 
     private static Command Command(string name, string description, Func<BenchmarkSettings, string?, int> run)
     {
-        var quick = new Option<bool>("--quick") { Description = "One repeat at small sizes: a smoke test." };
+        var quick = new Option<bool>("--quick") { Description = "Small sizes: a smoke test, no result." };
         var threads = new Option<int>("--threads") { Description = "Threads of libtorch and of the peer." };
         threads.DefaultValueFactory = _ => Math.Min(2, Environment.ProcessorCount);
+        var repeats = new Option<int?>("--repeats") { Description = "Measurements of which figures are the medians: 5, with --quick 1." };
         var output = new Option<string?>("--output") { Description = "JSON file for the figures; a README.md is written beside it." };
-        var command = new Command(name, description) { quick, threads, output };
+        var command = new Command(name, description) { quick, threads, repeats, output };
         command.SetAction(arguments =>
         {
-            var settings = new BenchmarkSettings(arguments.GetValue(quick), arguments.GetValue(threads));
+            var small = arguments.GetValue(quick);
+            var settings = new BenchmarkSettings(small, arguments.GetValue(threads), arguments.GetValue(repeats) ?? (small ? 1 : 5));
             return OwnThread.Run(settings.Threads, () => run(settings, arguments.GetValue(output)));
         });
         return command;
@@ -72,7 +74,8 @@ internal sealed record Section(string Name, string Description, Func<BenchmarkSe
         try
         {
             var file = Path.Combine(folder.FullName, "section.json");
-            string[] arguments = [Name, "--threads", $"{settings.Threads}", "--output", file, .. settings.Quick ? (string[])["--quick"] : []];
+            List<string> arguments = [Name, "--threads", $"{settings.Threads}", "--repeats", $"{settings.Repeats}", "--output", file];
+            if (settings.Quick) arguments.Add("--quick");
             using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, arguments) { RedirectStandardOutput = true })!;
             process.StandardOutput.ReadToEnd(); // printed from the file
             process.WaitForExit();

@@ -50,7 +50,7 @@ internal static class StepSection
                 ]),
             ],
             [
-                $"actor system and parts take the same steps of one run, {tokens:0} thought tokens each on average; the first of {steps} is not timed",
+                $"actor system and parts take the same steps of one run, {tokens:0} thought tokens each on average; the first is not timed",
                 "messages and journal are in the whole step, not in the parts",
                 "plain formulation: a cache for each thought, S_pred by a second pass, every thought trained with its prefix, composed norms",
                 agreement,

@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace Rlp.Benchmarks.Report;
 
 /// <summary>The whole record: JSON for programs, and a README.md beside it for readers.</summary>
-internal sealed record BenchmarkReport(MachineFacts Machine, bool Quick, IReadOnlyList<SectionReport> Sections)
+internal sealed record BenchmarkReport(MachineFacts Machine, bool Quick, int Repeats, IReadOnlyList<SectionReport> Sections)
 {
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -36,8 +36,8 @@ internal sealed record BenchmarkReport(MachineFacts Machine, bool Quick, IReadOn
             .Append($"{(Sections.Count == 1 ? Sections[0].Section : "all")}{(Quick ? " --quick" : "")} ")
             .Append($"--output tests/Rlp.Benchmarks/results/{file}\n")
             .Append("```\n\nThe peer of the section `decode` is fetched once by\n\n```\n").Append(LlamaCpp.Fetch).Append("\n```\n\n")
-            .Append("Ratios are ours divided by the other's value. ").Append(Machine.Text()).Append(".\n");
-        if (Quick) text.Append("\nQUICK: one measurement at small sizes, a smoke test and no result.\n");
+            .Append($"Medians of {Repeats}; ratios are ours divided by the other's value. ").Append(Machine.Text()).Append(".\n");
+        if (Quick) text.Append("\nQUICK: small sizes, a smoke test and no result.\n");
         foreach (var section in Sections)
         {
             text.Append($"\n## {section.Section}\n");
