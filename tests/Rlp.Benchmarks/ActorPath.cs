@@ -1,10 +1,10 @@
-using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rlp.Actors.Hosting;
+using Rlp.Benchmarks.Measuring;
+using Rlp.Benchmarks.Report;
 using Rlp.Cli.Configuration;
 using Rlp.Protocol.Replies;
 using Rlp.Training;
@@ -20,47 +20,32 @@ namespace Rlp.Benchmarks;
 /// </summary>
 internal static class ActorPath
 {
-    public static Command Command()
+    public static SectionReport Measure(BenchmarkSettings settings) => new("actor-path",
+        [new FigureTable("Steps of hocon/recipes/arithmetic.hocon", [Measure("pretrain", settings), Measure("rlp", settings)])],
+        ["the bare loop makes the same engine calls on one thread, without messages and without a journal"]);
+
+    private static Figure Measure(string stage, BenchmarkSettings settings)
     {
-        var recipe = new Option<string>("--recipe") { DefaultValueFactory = _ => "hocon/recipes/arithmetic.hocon", Description = "Recipe whose stages are measured." };
-        var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 40, Description = "Steps of one measurement." };
-        var repeats = new Option<int>("--repeats") { DefaultValueFactory = _ => 5, Description = "Measurements of each way, in turns." };
-        var command = new Command("actor-path", "The actor path's cost over the bare loop, per stage, as a ratio of step times.") { recipe, steps, repeats };
-        command.SetAction(async (arguments, _) =>
-        {
-            Console.WriteLine($"{"stage",-10}{"bare ms",10}{"actors ms",11}{"ratio",8}  (medians of {arguments.GetValue(repeats)}; ratios of pairs from min to max)");
-            foreach (var stage in new[] { "pretrain", "rlp" })
-                await MeasureAsync(Single(arguments.GetValue(recipe)!, stage, arguments.GetValue(steps)), arguments.GetValue(repeats));
-        });
-        return command;
+        var recipe = Single(Path.Combine("hocon", "recipes", "arithmetic.hocon"), stage, settings.Quick ? 4 : 40);
+        var measured = InTurns.Measure($"actor path, {stage}", settings.Repeats,
+            () => ActorsAsync(recipe, settings.Threads).GetAwaiter().GetResult(),
+            () => OwnThread.Run(settings.Threads, () => Bare(recipe, settings.Threads)));
+        return Figure.Of($"step of {stage}, actor system", "ms", measured[0], "bare loop", measured[1]);
     }
 
     /// <summary>The recipe's stage alone, from random weights, without evaluations and without a checkpoint before its end.</summary>
     private static Recipe Single(string path, string stage, int steps) => RecipeFile.Load(path,
     [
-        $"stages=[{stage}]", $"{stage}.from=\"\"", $"{stage}.steps={steps}", $"{stage}.checkpoint-every={steps}", $"{stage}.evaluate-every=0", "compare.corpus=\"\"",
+        $"stages=[{stage}]", $"{stage}.from=\"\"", $"{stage}.steps={steps}", $"{stage}.checkpoint-every={steps}", $"{stage}.evaluate-every=0",
+        "compare.corpus=\"\"",
     ]).Recipe;
 
-    private static async Task MeasureAsync(Recipe recipe, int repeats)
-    {
-        List<double> bare = [], actors = [], ratios = [];
-        for (var i = 0; i <= repeats; i++)
-        {
-            var (b, a) = (Bare(recipe), await ActorsAsync(recipe));
-            if (i == 0) continue; // warm-up
-            bare.Add(b);
-            actors.Add(a);
-            ratios.Add(a / b);
-        }
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{recipe.Stages[0].Id,-10}{Median(bare),10:F1}{Median(actors),11:F1}{Median(ratios),8:F3}  {ratios.Min():F3} to {ratios.Max():F3}"));
-    }
-
-    private static double Bare(Recipe recipe)
+    private static double Bare(Recipe recipe, int threads)
     {
         var folder = Directory.CreateTempSubdirectory("rlp-bench-");
         var stage = recipe.Stages[0];
-        using (var loop = new BareLoop(new TorchEngineFactory(), new StageContext("bare", recipe, stage, folder.FullName, Environment.ProcessorCount, new NodeWeights())))
+        var context = new StageContext("bare", recipe, stage, folder.FullName, threads, new NodeWeights());
+        using (var loop = new BareLoop(new TorchEngineFactory(), context))
         {
             loop.Next();
             var started = Stopwatch.GetTimestamp();
@@ -70,12 +55,13 @@ internal static class ActorPath
         }
     }
 
-    private static async Task<double> ActorsAsync(Recipe recipe)
+    /// <summary>Milliseconds of a step of the recipe's one stage through a node.</summary>
+    public static async Task<double> ActorsAsync(Recipe recipe, int threads)
     {
         var folder = Directory.CreateTempSubdirectory("rlp-bench-");
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
-        builder.Services.AddRlpNode(new NodeOptions { RunsFolder = folder.FullName, Engines = new TorchEngineFactory() });
+        builder.Services.AddRlpNode(new NodeOptions { RunsFolder = folder.FullName, Engines = new TorchEngineFactory(), Threads = threads });
         using var host = builder.Build();
         await host.StartAsync();
         var run = await host.Services.GetRequiredService<RunClient>().StartAsync("actors", recipe);
@@ -90,6 +76,4 @@ internal static class ActorPath
         folder.Delete(recursive: true);
         return Stopwatch.GetElapsedTime(first, last).TotalMilliseconds / (recipe.Stages[0].Steps - 1);
     }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }

@@ -4,13 +4,27 @@ namespace Rlp.Benchmarks;
 
 public static class Program
 {
+    private static readonly Section[] Sections =
+    [
+        new("decode", "Sampling thoughts, tokens per second, beside llama.cpp on the same weights.", DecodeSection.Measure),
+        new("learner", "Training, tokens per second, beside the GEMM peak and beside training without shared prefixes.", LearnerSection.Measure),
+        new("step", "A whole RLP step beside the sum of its parts and beside the plain formulation of Algorithm 1.", StepSection.Measure),
+        new("actor-path", "The actor system's cost over the bare loop on the smallest steps that there are.", ActorPath.Measure),
+        new("growth", "Time and memory per thought token as prefix, thought, G, vocabulary and parameters grow.", GrowthSection.Measure),
+        new("memory", "Managed heap, resident set and live tensors over a thousand steps.", MemorySection.Measure),
+    ];
+
     public static Task<int> Main(string[] arguments)
     {
-        var root = new RootCommand("Figures of RLP.Akka, each a ratio of two ways to do the same work, measured in turns in one process.\n\n"
-            + "Example:\n  dotnet run -c Release --project tests/Rlp.Benchmarks -- actor-path")
+        var root = new RootCommand("Figures of RLP.Akka, each beside another way to do the same work, measured in turns in one process.\n\n"
+            + "Examples:\n  dotnet run -c Release --project tests/Rlp.Benchmarks -- all --output tests/Rlp.Benchmarks/results/2026-11.json\n"
+            + "  dotnet run -c Release --project tests/Rlp.Benchmarks -- decode --quick\n\n"
+            + $"llama.cpp, the peer of decode, is fetched once by\n  {LlamaCpp.Fetch}")
         {
-            ActorPath.Command(),
+            GrowthPoint.Command(),
         };
+        root.Add(Section.All(Sections));
+        foreach (var section in Sections) root.Add(section.Command());
         return root.Parse(arguments).InvokeAsync();
     }
 }

@@ -1,0 +1,87 @@
+using Rlp.Models;
+using Rlp.Training.Engines;
+using static TorchSharp.torch;
+
+namespace Rlp.Benchmarks;
+
+/// <summary>A decoder with random weights, and data for it.</summary>
+internal sealed class BenchmarkModel : IDisposable
+{
+    /// <summary>The model that issue 4 names: 9.0 million weights, of which a million are the tied embedding.</summary>
+    public static readonly Qwen3Config TenMillion = new()
+    {
+        VocabularySize = 4096,
+        HiddenSize = 256,
+        IntermediateSize = 768,
+        Layers = 10,
+        AttentionHeads = 8,
+        KeyValueHeads = 4,
+        HeadDim = 32,
+        InitializerRange = 0.05,
+    };
+
+    /// <summary>For smoke tests and for a soak.</summary>
+    public static readonly Qwen3Config Small = new()
+    {
+        VocabularySize = 256,
+        HiddenSize = 64,
+        IntermediateSize = 128,
+        Layers = 2,
+        AttentionHeads = 4,
+        KeyValueHeads = 2,
+        HeadDim = 16,
+        InitializerRange = 0.05,
+    };
+
+    public BenchmarkModel(Qwen3Config config, bool trainable)
+    {
+        Config = config;
+        Parameters = new ParameterArena(Rlp.Models.Decoder.Layout(config), trainable);
+        Decoder = Rlp.Models.Decoder.Create(config, Parameters);
+        Decoder.Initialize(1);
+        Tokenizer = new IdTokenizer(config.VocabularySize);
+        SpreadNorms();
+    }
+
+    public Qwen3Config Config { get; }
+
+    public ParameterArena Parameters { get; }
+
+    public IDecoder Decoder { get; }
+
+    public string Description => $"Qwen3 of {Parameters.Layout.ParameterCount / 1e6:0.0} M parameters, fp32";
+
+    public IdTokenizer Tokenizer { get; }
+
+    /// <summary>Positions with random prefixes of one length (tokens, begin marker not included), the groups numbered from 0.</summary>
+    public GroupPosition[] Positions(int count, int prefix)
+    {
+        var random = new Random(count * 10_007 + prefix);
+        return [.. Enumerable.Range(0, count).Select(group => new GroupPosition(group, Tokens(random, prefix), random.Next(Tokenizer.Padding)))];
+    }
+
+    /// <summary>Documents of random tokens.</summary>
+    public int[][] Documents(int count, int length)
+    {
+        var random = new Random(count + length);
+        return [.. Enumerable.Range(0, count).Select(_ => Tokens(random, length))];
+    }
+
+    private int[] Tokens(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(Tokenizer.Padding))];
+
+    /// <summary>Norm weights that differ, or exchanging two of them would go unnoticed in a comparison.</summary>
+    private void SpreadNorms()
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(2);
+        foreach (var slot in Parameters.Layout.Slots.Where(s => s.Shape.Length == 1))
+            Parameters.View(slot).add_(randn(slot.Shape, generator: generator), 0.1);
+    }
+
+    public void Dispose()
+    {
+        Decoder.Dispose();
+        Parameters.Dispose();
+    }
+}

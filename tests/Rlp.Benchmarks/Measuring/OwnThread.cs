@@ -1,0 +1,34 @@
+using System.Runtime.ExceptionServices;
+using static TorchSharp.torch;
+
+namespace Rlp.Benchmarks.Measuring;
+
+/// <summary>
+/// A thread that computes and ends. libtorch's workers belong to the thread that calls it and end with it; workers that a measurement leaves
+/// behind make OpenMP wait less eagerly in the next one, because there are then more of them than cores.
+/// </summary>
+internal static class OwnThread
+{
+    public static T Run<T>(int intraOpThreads, Func<T> work)
+    {
+        T? result = default;
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                _ = get_num_threads(); // initialises this thread's number, which the next line would lose otherwise
+                set_num_threads(intraOpThreads);
+                result = work();
+            }
+            catch (Exception e)
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+            }
+        });
+        thread.Start();
+        thread.Join();
+        failure?.Throw();
+        return result!;
+    }
+}
