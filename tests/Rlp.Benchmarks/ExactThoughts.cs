@@ -1,6 +1,6 @@
-using Rlp.Training;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
+using Rlp.Training.Sampling;
 
 namespace Rlp.Benchmarks;
 
@@ -10,7 +10,7 @@ internal static class ExactThoughts
     public const double Temperature = 1.0;
 
     public static ThoughtSampler Sampler(BenchmarkModel model, int thoughtTokens) =>
-        new(model.Decoder, model.Tokenizer, seed: 1, Temperature, thoughtTokens);
+        new(model.Decoder, model.Tokenizer, seed: 1, RlpSettings(1, thoughtTokens).Sampling);
 
     /// <exception cref="InvalidOperationException">A thought is longer or shorter.</exception>
     public static IReadOnlyList<SampledGroup> Sample(ThoughtSampler sampler, long step, GroupPosition[] positions, int groupSize, int thoughtTokens)
@@ -22,7 +22,7 @@ internal static class ExactThoughts
         return groups;
     }
 
-    /// <summary>An RLP stage for <see cref="Learner"/> that neither clips nor decays.</summary>
+    /// <summary>An RLP stage for a learner that neither clips nor decays.</summary>
     public static StageSettings RlpStage(int positions, int groupSize, int thoughtTokens) => NtpStage(positions) with
     {
         Id = "rlp",
@@ -31,7 +31,7 @@ internal static class ExactThoughts
     };
 
     public static RlpSettings RlpSettings(int groupSize, int thoughtTokens) =>
-        new() { GroupSize = groupSize, Temperature = Temperature, MaxThoughtTokens = thoughtTokens };
+        new() { GroupSize = groupSize, Temperature = Temperature, MaxThoughtTokens = thoughtTokens, MinThoughtTokens = thoughtTokens };
 
     public static StageSettings NtpStage(int documents) => new()
     {
