@@ -36,14 +36,14 @@ internal static class MemorySection
                 [
                     new FigureTable($"{steps:#,0} RLP steps, rise per 1,000 steps",
                     [
-                        Rise("managed heap", "MiB", at, managed),
-                        Rise("resident set", "MiB", at, resident),
-                        Rise("live tensors", "tensors", at, tensors),
+                        Rise("managed heap", "MiB", 1, at, managed),
+                        Rise("resident set", "MiB", 1, at, resident),
+                        Rise("live tensors", "tensors", 0, at, tensors),
                     ]),
                 ],
                 [
                     Series("managed heap after a collection, MiB", managed), Series("resident set, MiB", resident), Series("live tensors", tensors),
-                    "the rise is the slope of a straight line through the last three quarters; flat: at most two standard errors, or 1% of the level",
+                    "the rise is the slope of a straight line through the last three quarters; flat: at most two standard errors, 1% of the level, or 1 MiB",
                 ]);
 
             string Series(string what, List<double> values) =>
@@ -55,11 +55,11 @@ internal static class MemorySection
         }
     }
 
-    private static Figure Rise(string what, string unit, List<double> at, List<double> values)
+    private static Figure Rise(string what, string unit, double floor, List<double> at, List<double> values)
     {
         var skipped = at.Count / 4; // the runtime and the allocator reach their working size
         var (slope, error) = Slope(at[skipped..], values[skipped..]);
-        var noise = Math.Max(2 * error * 1_000, 0.01 * values.Average());
+        var noise = Math.Max(2 * error * 1_000, Math.Max(0.01 * values.Average(), floor));
         return (Figure.Once(what, unit, slope * 1_000) with { OursMeasured = values }).With(Goal.AtMost, noise);
     }
 
