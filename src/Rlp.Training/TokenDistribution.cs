@@ -87,19 +87,8 @@ internal sealed class TokenDistribution
     /// <returns>The weights' sum, log p of the token, and the entropy.</returns>
     private static unsafe (float Total, float LogProbability, float Entropy) Row(float* scores, float* mask, float scale, int width, long token)
     {
-        var factor = Vector512.Create(scale);
-        var highest = Vector512.Create(float.NegativeInfinity);
+        var max = SoftmaxKernel.ScaleAndMask(scores, scale, mask, scores, width);
         var vectors = width - (width % Lanes);
-        for (var i = 0; i < vectors; i += Lanes)
-        {
-            var z = Vector512.Load(scores + i) * factor;
-            if (mask is not null) z += Vector512.Load(mask + i);
-            z.Store(scores + i);
-            highest = Vector512.Max(highest, z);
-        }
-        var max = Floats.Max(highest);
-        for (var i = vectors; i < width; i++) max = MathF.Max(max, scores[i] = (scores[i] * scale) + (mask is null ? 0 : mask[i]));
-
         var chosen = scores[token] - max;
         double total = 0, weighted = 0; // sum of e^d, and of d e^d, d = z - max
         for (var begin = 0; begin < vectors; begin += Block)

@@ -20,7 +20,8 @@ internal static unsafe class SoftmaxKernel
         return most + Math.Log(total);
     }
 
-    /// <summary>z = logits * scale + mask; returns the greatest.</summary>
+    /// <summary>z = logits * scale + mask, which may be in the logits' place; returns the greatest.</summary>
+    /// <param name="mask">Null: none.</param>
     public static float ScaleAndMask(float* logits, float scale, float* mask, float* z, int n)
     {
         var factor = Vector512.Create(scale);
@@ -28,12 +29,12 @@ internal static unsafe class SoftmaxKernel
         var i = 0;
         for (; i <= n - Floats.Width; i += Floats.Width)
         {
-            var value = Vector512.FusedMultiplyAdd(Floats.Load(logits + i), factor, Floats.Load(mask + i));
+            var value = Vector512.FusedMultiplyAdd(Floats.Load(logits + i), factor, mask is null ? Vector512<float>.Zero : Floats.Load(mask + i));
             most = Vector512.Max(most, value);
             value.Store(z + i);
         }
         var result = Floats.Max(most);
-        for (; i < n; i++) result = MathF.Max(result, z[i] = MathF.FusedMultiplyAdd(logits[i], scale, mask[i]));
+        for (; i < n; i++) result = MathF.Max(result, z[i] = MathF.FusedMultiplyAdd(logits[i], scale, mask is null ? 0 : mask[i]));
         return result;
     }
 
