@@ -46,7 +46,7 @@ public sealed class Learner : IDisposable
 
         // 9. loss = sum of w * -min(rho A, clip(rho) A) over the thought tokens, micro-batch by micro-batch.
         int[][] sequences = [.. groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (int[])[.. g.Sampled.Position.Prefix, tokenizer.BeginThought, .. t.Tokens]))];
-        double loss = 0, kl = 0, entropy = 0, clippedLow = 0, clippedHigh = 0;
+        double loss = 0, kl = 0, entropy = 0, clippedLow = 0, clippedHigh = 0, differences = 0, largestDifference = 0;
         var weightAt = 0;
         foreach (var (start, count) in TokenBatch.Split(sequences, stage.MicroBatchTokens))
         {
@@ -71,6 +71,9 @@ public sealed class Learner : IDisposable
             using var noGradient = no_grad();
             var (low, high) = ClippedSurrogate.ClipRatios(logProbabilities, part.Behaviour, part.Advantages, part.Weights, settings.EpsilonLow, settings.EpsilonHigh);
             (clippedLow, clippedHigh) = (clippedLow + low, clippedHigh + high);
+            var difference = (logProbabilities - part.Behaviour).abs(); // [m]
+            differences += difference.sum().item<float>();
+            largestDifference = Math.Max(largestDifference, difference.max().item<float>());
             entropy -= (distribution.exp() * distribution.masked_fill(distribution.isinf(), 0)).sum(-1).mul(part.Weights).sum().item<float>();
         }
         loss += settings.Beta * kl;
@@ -85,6 +88,9 @@ public sealed class Learner : IDisposable
         metrics["clip_ratio/low_mean"] = clippedLow;
         metrics["clip_ratio/high_mean"] = clippedHigh;
         metrics["clip_ratio/region_mean"] = clippedLow + clippedHigh;
+        metrics["sampling/sampling_logp_difference/mean"] = differences / weights.Length;
+        metrics["sampling/sampling_logp_difference/max"] = largestDifference;
+        metrics["rlp/staleness"] = groups.Average(g => (double)(Optimizer.Steps - 1 - g.Sampled.PolicyVersion));
         return new AppliedStep(step, Optimizer.Steps, loss, gradNorm, policy.Parameters.Sha256(), metrics)
         {
             InputTokens = groups.Sum(g => g.Sampled.Position.Prefix.Length + 1L),

@@ -12,11 +12,13 @@ internal static class RunMemory
     {
         var copy = arenaLength * (recipe.Model.Dtype == WeightType.Bfloat16 ? 2 : sizeof(float));
         var hasReference = recipe.Stages.Any(s => s.Rlp is { Beta: > 0 });
+        var staleness = recipe.Stages.Max(s => s.Rlp?.Staleness) ?? 0;
+        var versions = staleness == 0 ? 0 : staleness + 1; // see WeightHistory
         return new Dictionary<string, long>
         {
-            // Weights, gradients and AdamW's two moments; the initial weights where there is a KL penalty to them.
-            [WorkerActor.NameOf(Role.Learner)] = (hasReference ? 5 : 4) * copy,
-            [WorkerActor.NameOf(Role.Ema)] = recipe.Stages.Any(s => s.Kind == StageKind.Rlp) ? copy : 0,
+            // Weights, gradients and AdamW's two moments; the initial weights where there is a KL penalty to them; versions for sampling ahead.
+            [WorkerActor.NameOf(Role.Learner)] = ((hasReference ? 5 : 4) + versions) * copy,
+            [WorkerActor.NameOf(Role.Ema)] = recipe.Stages.Any(s => s.Kind == StageKind.Rlp) ? (1 + versions) * copy : 0,
         };
     }
 }
