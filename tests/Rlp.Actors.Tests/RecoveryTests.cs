@@ -14,10 +14,13 @@ public sealed class RecoveryTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [Fact]
-    public async Task A_run_cut_off_before_or_after_any_write_of_its_journal_continues_to_the_same_series()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_run_cut_off_before_or_after_any_write_of_its_journal_continues_to_the_same_series(int staleness)
     {
-        var recipe = Recipes.Full(pretrain: 2, cpt: 1, rlp: 4, checkpointEvery: 3);
+        var recipe = Recipes.Full(pretrain: 2, cpt: 1, rlp: 4, checkpointEvery: 3, staleness: staleness);
         var cutAt = int.MaxValue;
         var cutAfter = false;
         var writes = 0;

@@ -24,8 +24,8 @@ namespace Rlp.Actors.Runs;
 
 /// <summary>
 /// The run entity. Decides nothing itself: <see cref="RunDecisions"/> says what is next from the journaled state and what this process holds;
-/// the entity journals, sends, and waits for one answer at a time (the lanes of a step answer side by side, and the next step's data is
-/// loaded meanwhile). It acts only on what is durable.
+/// the entity journals, sends, and waits for one answer at a time. Beside that, data of later steps are loaded, and where the recipe allows a
+/// staleness later steps are planned and their lanes sampled and scored. It acts only on what is durable.
 /// </summary>
 internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 {
@@ -66,6 +66,9 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         public bool Warned { get; set; }
     }
 
+    /// <summary>Those who read weights close before the one that owns them: an engine at work must not lose what it reads.</summary>
+    private static readonly Role[][] ClosingOrder = [[Role.Data, Role.Rollout, Role.Reward], [Role.Ema], [Role.Learner]];
+
     private static readonly TimeSpan CloseWithin = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan IdleFor = TimeSpan.FromSeconds(60);
 
@@ -80,7 +83,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private readonly HashSet<IActorRef> subscribers = [];
     private readonly List<IActorRef> stoppers = [];
     private readonly Dictionary<long, Call> calls = [];
-    private readonly Dictionary<int, LaneWork> laneWork = [];
+    private readonly Dictionary<(long Step, int Lane), LaneWork> laneWork = [];
     private readonly Dictionary<string, int> failures = [];
 
     private RunState state = RunState.Empty;
@@ -95,6 +98,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private RunAction? busy;
     private bool announceOpen;
     private WireCursor? prefetching;
+    private bool persisting;
+    private int closed;
     private CheckpointStage checkpointing;
     private long nextRequestId = Random.Shared.NextInt64(long.MaxValue / 2);
     private int nextAttempt;
@@ -145,7 +150,12 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Command<EngineFailed>(Lose);
         Command<IEngineReply>(Take);
         Command<Watch>(_ => NameWhatIsStuck());
-        Command<CloseTimeout>(_ => Ended());
+        Command<CloseTimeout>(_ =>
+        {
+            foreach (var role in ClosingOrder.Skip(closed + 1).SelectMany(roles => roles))
+                workers[role].Tell(new CloseEngine { RunId = runId }, Self);
+            Ended();
+        });
         Command<Terminated>(t => subscribers.Remove(t.ActorRef));
         Command<ReceiveTimeout>(_ =>
         {
@@ -402,8 +412,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                         Ask(Role.Data, id => new LoadData { RunId = runId, RequestId = id, From = load.From });
                     break;
                 case RunAction.ExecuteLanes execute:
-                    foreach (var lane in execute.Lanes)
-                        SendLane(execute.Step, lane);
+                    SendLanes(execute);
                     break;
                 case RunAction.Learn learn:
                     Learn(learn.Step);
@@ -427,17 +436,29 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 default:
                     throw new InvalidOperationException($"no way to do {action.GetType().Name}");
             }
-            Prefetch();
+            GoAhead();
         }
     }
 
-    private void Prefetch()
+    /// <summary>Begins what may be done beside the action in work and is not being done.</summary>
+    private void GoAhead()
     {
-        if (prefetching is null && RunDecisions.Prefetch(state, execution) is { } cursor && cursor != (busy as RunAction.Load)?.From)
-        {
-            prefetching = cursor;
-            Ask(Role.Data, id => new LoadData { RunId = runId, RequestId = id, From = cursor });
-        }
+        if (!active || ending || persisting || execution.Stage is null)
+            return;
+        foreach (var action in RunDecisions.Ahead(state, execution))
+            switch (action)
+            {
+                case RunAction.ExecuteLanes execute:
+                    SendLanes(execute);
+                    break;
+                case RunAction.Journal journal:
+                    Persist(journal.Events, GoAhead);
+                    return;
+                case RunAction.Load load when prefetching is null && load.From != (busy as RunAction.Load)?.From:
+                    prefetching = load.From;
+                    Ask(Role.Data, id => new LoadData { RunId = runId, RequestId = id, From = load.From });
+                    break;
+            }
     }
 
     private void Ask(Role role, Func<long, IEngineRequest> request)
@@ -451,6 +472,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private void Persist(IReadOnlyList<IRunEvent> events, Action then)
     {
         options.OnJournal?.Invoke(events, false);
+        persisting = true;
         var started = Stopwatch.GetTimestamp();
         var left = events.Count;
         PersistAll(events, e =>
@@ -458,6 +480,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             state = state.Apply(e);
             if (--left > 0)
                 return;
+            persisting = false;
             options.OnJournal?.Invoke(events, true);
             timings = timings with { Journal = timings.Journal + Seconds(started) };
             then();
@@ -508,7 +531,13 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private void CloseAll()
     {
-        foreach (var role in workers.Keys)
+        closed = 0;
+        CloseNext();
+    }
+
+    private void CloseNext()
+    {
+        foreach (var role in ClosingOrder[closed])
             Ask(role, id => new CloseEngine { RunId = runId, RequestId = id });
     }
 
@@ -527,6 +556,14 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         });
     }
 
+    /// <summary>Those that are at work already are not asked again.</summary>
+    private void SendLanes(RunAction.ExecuteLanes execute)
+    {
+        foreach (var lane in execute.Lanes)
+            if (!laneWork.ContainsKey((execute.Step.Step, lane.Lane)))
+                SendLane(execute.Step, lane);
+    }
+
     private void SendLane(StepPlanned step, LanePlan lane)
     {
         var positions = execution.DataAt(step.CursorFrom)!.Positions.ToDictionary(p => p.Group);
@@ -540,7 +577,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             Positions = [.. lane.Groups.Select(g => positions[g])],
             Attempt = ++nextAttempt,
         });
-        laneWork[lane.Lane] = work;
+        laneWork[(step.Step, lane.Lane)] = work;
         lanes.Tell(work.Command);
     }
 
@@ -560,6 +597,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         var groups = RunDecisions.GroupsInOrder(execution).Select(g => (g.Position.Group, g.ThoughtsSha256)).ToArray();
         var thoughts = state.Stage!.Plan.Rlp ? ThoughtDigest.OfStep(groups) : null;
+        foreach (var lane in RunDecisions.LanesInWork(execution))
+            timings = timings with { Rollout = timings.Rollout + lane.RolloutSeconds, Reward = timings.Reward + lane.RewardSeconds };
         var decision = RunDecisions.Finish(state, execution, thoughts, Seconds(stepStarted));
         if (decision.Events.Count > 0)
             Persist(decision.Events, () => StepFinished(decision));
@@ -609,8 +648,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 log.Info("run '{0}' refused a lane's result: {1}", runId, decision.Reason);
                 return;
             case LaneOutcome.Accepted or LaneOutcome.Reproduced or LaneOutcome.Diverged:
-                laneWork.Remove(result.Lane);
-                timings = timings with { Rollout = timings.Rollout + result.RolloutSeconds, Reward = timings.Reward + result.RewardSeconds };
+                laneWork.Remove((result.Step, result.Lane));
                 if (decision.Events.Count > 0)
                     Persist(decision.Events, () => LaneTaken(decision.Execution));
                 else
@@ -627,20 +665,25 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         LaneSettled();
     }
 
-    /// <summary>Goes on once no lane of the step is at work any more.</summary>
+    /// <summary>Goes on once no lane of the step in work is at work any more; what is sampled ahead waits for nobody.</summary>
     private void LaneSettled()
     {
-        if (laneWork.Count > 0 || busy is not RunAction.ExecuteLanes)
-            return;
-        busy = null;
-        Advance();
+        if (busy is RunAction.ExecuteLanes { Step.Step: var step } && !laneWork.Keys.Any(k => k.Step == step))
+        {
+            busy = null;
+            Advance();
+        }
+        else
+        {
+            GoAhead();
+        }
     }
 
     private void LoseLane(LaneFailed failure)
     {
-        if (!laneWork.TryGetValue(failure.Lane, out var work) || work.Command.Attempt != failure.Attempt || work.Command.Step != failure.Step)
+        if (!laneWork.TryGetValue((failure.Step, failure.Lane), out var work) || work.Command.Attempt != failure.Attempt)
             return;
-        laneWork.Remove(failure.Lane);
+        laneWork.Remove((failure.Step, failure.Lane));
         var role = failure.Role == WorkerActor.NameOf(Role.Reward) ? Role.Reward : Role.Rollout;
         if (!Retry($"lane {failure.Lane} of step {failure.Step} of stage '{failure.Stage}'", failure.Kind, failure.Message))
             return;
@@ -658,6 +701,11 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             case CloseEngine:
                 if (calls.Values.Any(c => c.Request is CloseEngine))
                     return;
+                if (++closed < ClosingOrder.Length)
+                {
+                    CloseNext();
+                    return;
+                }
                 if (ending)
                 {
                     Ended();
@@ -700,6 +748,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             timings = timings with { Data = timings.Data + Seconds(phaseStarted) };
             busy = null;
             Advance();
+        }
+        else
+        {
+            GoAhead();
         }
     }
 
@@ -853,17 +905,17 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                     workers[call.Role].Tell(call.Request, Self); // the same id: a worker that has it does it once
             }
         }
-        foreach (var (lane, work) in laneWork.ToArray())
+        foreach (var (key, work) in laneWork.ToArray())
         {
             if (Stopwatch.GetElapsedTime(work.Issued) > options.WarnAfter && !work.Warned)
             {
                 work.Warned = true;
-                Notice($"lane {lane} of step {work.Command.Step} has been at work since {work.Since:u}");
+                Notice($"lane {key.Lane} of step {work.Command.Step} has been at work since {work.Since:u}");
             }
-            if (Stopwatch.GetElapsedTime(work.Deadline) > options.EngineDeadline && laneWork.ContainsKey(lane))
+            if (Stopwatch.GetElapsedTime(work.Deadline) > options.EngineDeadline && laneWork.ContainsKey(key))
             {
                 work.Deadline = Stopwatch.GetTimestamp();
-                if (!Retry($"lane {lane} of step {work.Command.Step} of stage '{work.Command.Stage}'", FailureKind.Infrastructure, $"no result within {options.EngineDeadline}"))
+                if (!Retry($"lane {key.Lane} of step {work.Command.Step} of stage '{work.Command.Stage}'", FailureKind.Infrastructure, $"no result within {options.EngineDeadline}"))
                     return;
                 work.Command = work.Command with { Attempt = ++nextAttempt };
                 lanes.Tell(work.Command);
