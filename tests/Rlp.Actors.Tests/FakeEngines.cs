@@ -16,6 +16,7 @@ namespace Rlp.Actors.Tests;
 internal sealed class FakeEngines : IEngineFactory
 {
     private int open;
+    private int reading;
 
     public Action<string, long> OnCall { get; init; } = (_, _) => { };
 
@@ -44,6 +45,22 @@ internal sealed class FakeEngines : IEngineFactory
         Calls.Enqueue($"{what} {step}");
         OnCall(what, step);
     }
+
+    /// <summary>A call that reads published weights; what owns them must not be disposed before it ends.</summary>
+    private T Reading<T>(Func<T> call)
+    {
+        Interlocked.Increment(ref reading);
+        try
+        {
+            return call();
+        }
+        finally
+        {
+            Interlocked.Decrement(ref reading);
+        }
+    }
+
+    private void DisposeOwner(string owner) => Calls.Enqueue(Volatile.Read(ref reading) == 0 ? $"{owner} disposed" : $"{owner} disposed under a reader");
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
@@ -175,6 +192,7 @@ internal sealed class FakeEngines : IEngineFactory
 
         public override void Dispose()
         {
+            Fakes.DisposeOwner("learner");
             base.Dispose();
             context.Weights.Withdraw(context.RunId, "policy");
         }
@@ -221,6 +239,7 @@ internal sealed class FakeEngines : IEngineFactory
 
         public override void Dispose()
         {
+            Fakes.DisposeOwner("teacher");
             base.Dispose();
             context.Weights.Withdraw(context.RunId, "teacher");
         }
@@ -228,7 +247,10 @@ internal sealed class FakeEngines : IEngineFactory
 
     private sealed class Rollout(FakeEngines fakes, StageContext context) : OneThread(fakes), IRolloutEngine
     {
-        public IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions)
+        public IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions) =>
+            Fakes.Reading(() => SampleNow(step, policyVersion, positions));
+
+        private SampledGroup[] SampleNow(long step, long policyVersion, IReadOnlyList<GroupPosition> positions)
         {
             Check();
             Fakes.Called($"{context.Stage.Id} sample", step);
@@ -260,7 +282,9 @@ internal sealed class FakeEngines : IEngineFactory
 
     private sealed class Reward(FakeEngines fakes, StageContext context) : OneThread(fakes), IRewardEngine
     {
-        public double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions)
+        public double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions) => Fakes.Reading(() => ScoreNow(policyVersion, positions));
+
+        private double[] ScoreNow(long policyVersion, IReadOnlyList<GroupPosition> positions)
         {
             Check();
             Fakes.Called($"{context.Stage.Id} score", 0);
