@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Text.Json;
 using Akka.Actor;
@@ -16,7 +15,6 @@ using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Queries;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
-using Rlp.Training.Checkpoints;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
 
@@ -45,27 +43,6 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         public static readonly CloseTimeout Instance = new();
     }
 
-    /// <summary>An engine call without an answer yet.</summary>
-    private sealed class Call(Role role, IEngineRequest request)
-    {
-        public Role Role { get; } = role;
-        public IEngineRequest Request { get; } = request;
-        public long Issued { get; } = Stopwatch.GetTimestamp();
-        public DateTimeOffset Since { get; } = DateTimeOffset.UtcNow;
-        public long Deadline { get; set; } = Stopwatch.GetTimestamp();
-        public bool Warned { get; set; }
-    }
-
-    /// <summary>A lane at work.</summary>
-    private sealed class LaneWork(ExecuteLane command)
-    {
-        public ExecuteLane Command { get; set; } = command;
-        public long Issued { get; } = Stopwatch.GetTimestamp();
-        public DateTimeOffset Since { get; } = DateTimeOffset.UtcNow;
-        public long Deadline { get; set; } = Stopwatch.GetTimestamp();
-        public bool Warned { get; set; }
-    }
-
     /// <summary>Those who read weights close before the one that owns them: an engine at work must not lose what it reads.</summary>
     private static readonly Role[][] ClosingOrder = [[Role.Data, Role.Rollout, Role.Reward], [Role.Ema], [Role.Learner]];
 
@@ -77,12 +54,13 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private readonly IActorRef lanes;
     private readonly IActorRef registry;
     private readonly string runFolder;
+    private readonly RunCheckpoints checkpoints;
     private readonly ActorSelection node;
     private readonly Dictionary<Role, ActorSelection> workers;
     private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly HashSet<IActorRef> subscribers = [];
     private readonly List<IActorRef> stoppers = [];
-    private readonly Dictionary<long, Call> calls = [];
+    private readonly Dictionary<long, EngineCall> calls = [];
     private readonly Dictionary<(long Step, int Lane), LaneWork> laneWork = [];
     private readonly Dictionary<string, int> failures = [];
 
@@ -124,6 +102,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         this.lanes = lanes;
         this.registry = registry;
         runFolder = options.RunFolder(runId);
+        checkpoints = new RunCheckpoints(runFolder);
         node = Context.ActorSelection($"/user/{NodeSupervisor.Name}");
         workers = Enum.GetValues<Role>().ToDictionary(role => role, role => Context.ActorSelection(NodeSupervisor.PathOf(role)));
 
@@ -335,27 +314,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             var interval = TimeSpan.FromTicks(Math.Max(TimeSpan.FromMilliseconds(50).Ticks, Math.Min(options.WarnAfter.Ticks, options.EngineDeadline.Ticks) / 4));
             Timers.StartPeriodicTimer(Watch.Instance, Watch.Instance, interval);
             TellRegistry();
-            ClearUnfinished();
+            foreach (var notice in checkpoints.ClearUnfinished())
+                Notice(notice);
             Advance();
         });
-    }
-
-    /// <summary>A checkpoint that was being written when its process died is none.</summary>
-    private void ClearUnfinished()
-    {
-        foreach (var unfinished in CheckpointFolder.FindUnfinished(runFolder))
-        {
-            var fate = "it is deleted";
-            try
-            {
-                Directory.Delete(unfinished, recursive: true);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                fate = $"it cannot be deleted ({e.Message})"; // an engine call of an earlier incarnation may still be writing it
-            }
-            Notice($"{unfinished} was not finished when its process ended; {fate}, the run goes on from its last committed checkpoint");
-        }
     }
 
     private void Refuse(FailureKind kind, string message)
@@ -371,7 +333,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         if (!active && !ending)
         {
-            Sender.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = Absolute(state.Checkpoints.LastOrDefault()) });
+            Sender.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = checkpoints.Absolute(state.Checkpoints.LastOrDefault()) });
             return;
         }
         stoppers.Add(Sender);
@@ -463,7 +425,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private void Ask(Role role, Func<long, IEngineRequest> request)
     {
-        var call = new Call(role, request(++nextRequestId));
+        var call = new EngineCall(role, request(++nextRequestId));
         calls.Add(nextRequestId, call);
         workers[role].Tell(call.Request, Self);
     }
@@ -523,7 +485,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         {
             Stage = change.Stage,
             Comparing = change.Comparing,
-            Checkpoint = Absolute(change.Checkpoint),
+            Checkpoint = checkpoints.Absolute(change.Checkpoint),
             EngineStep = own ? change.Checkpoint!.Step : 0,
         };
         CloseAll();
@@ -649,6 +611,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 return;
             case LaneOutcome.Accepted or LaneOutcome.Reproduced or LaneOutcome.Diverged:
                 laneWork.Remove((result.Step, result.Lane));
+                foreach (var waiting in laneWork.Values)
+                    waiting.BeginAnew(); // it may have waited for the engine that this one had
                 if (decision.Events.Count > 0)
                     Persist(decision.Events, () => LaneTaken(decision.Execution));
                 else
@@ -778,7 +742,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             RunId = runId,
             Stage = execution.Stage!,
             Step = commit.Step,
-            Path = Path.GetRelativePath(runFolder, written.Path), // the runs folder may be moved
+            Path = checkpoints.Relative(written.Path),
             Sha256 = written.Sha256,
         };
         Persist([committed], () =>
@@ -808,18 +772,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     /// <summary>The last two checkpoints of the running stage stay, and the final ones of the others.</summary>
     private void Prune(string stage, int keep)
     {
-        foreach (var old in state.Checkpoints.Where(c => c.Stage == stage).DistinctBy(c => c.Step).OrderByDescending(c => c.Step).Skip(keep))
-        {
-            try
-            {
-                if (Directory.Exists(Absolute(old)!.Path))
-                    Directory.Delete(Absolute(old)!.Path, recursive: true);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                Notice($"the old checkpoint {old.Path} cannot be deleted: {e.Message}");
-            }
-        }
+        foreach (var notice in checkpoints.Prune(state.Checkpoints, stage, keep))
+            Notice(notice);
     }
 
     // ---- failures ----
@@ -841,7 +795,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         }
         if (call.Request is OpenEngine { Checkpoint: not null } && failure.Kind == FailureKind.Data && call.Role is Role.Learner or Role.Ema)
         {
-            var journaled = state.Checkpoints.FindLast(c => Absolute(c)!.Path == execution.Checkpoint?.Path);
+            var journaled = state.Checkpoints.FindLast(c => checkpoints.Absolute(c)!.Path == execution.Checkpoint?.Path);
             if (journaled is not null)
             {
                 Unusable(journaled, failure.Message);
@@ -893,28 +847,20 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         foreach (var call in calls.Values.ToArray())
         {
-            if (Stopwatch.GetElapsedTime(call.Issued) > options.WarnAfter && !call.Warned)
-            {
-                call.Warned = true;
+            if (call.IsSlow(options.WarnAfter))
                 Notice($"{call.Request.GetType().Name}{AtStep()} has been with {NodeSupervisor.PathOf(call.Role)} since {call.Since:u}");
-            }
-            if (Stopwatch.GetElapsedTime(call.Deadline) > options.EngineDeadline && calls.ContainsKey(call.Request.RequestId))
+            if (calls.ContainsKey(call.Request.RequestId) && call.IsOverdue(options.EngineDeadline))
             {
-                call.Deadline = Stopwatch.GetTimestamp();
                 if (Retry($"{call.Request.GetType().Name} of stage '{execution.Stage}'{AtStep()}", FailureKind.Infrastructure, $"no answer from {NodeSupervisor.PathOf(call.Role)} within {options.EngineDeadline}"))
                     workers[call.Role].Tell(call.Request, Self); // the same id: a worker that has it does it once
             }
         }
         foreach (var (key, work) in laneWork.ToArray())
         {
-            if (Stopwatch.GetElapsedTime(work.Issued) > options.WarnAfter && !work.Warned)
-            {
-                work.Warned = true;
+            if (work.IsSlow(options.WarnAfter))
                 Notice($"lane {key.Lane} of step {work.Command.Step} has been at work since {work.Since:u}");
-            }
-            if (Stopwatch.GetElapsedTime(work.Deadline) > options.EngineDeadline && laneWork.ContainsKey(key))
+            if (laneWork.ContainsKey(key) && work.IsOverdue(options.EngineDeadline))
             {
-                work.Deadline = Stopwatch.GetTimestamp();
                 if (!Retry($"lane {key.Lane} of step {work.Command.Step} of stage '{work.Command.Stage}'", FailureKind.Infrastructure, $"no result within {options.EngineDeadline}"))
                     return;
                 work.Command = work.Command with { Attempt = ++nextAttempt };
@@ -947,7 +893,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         TellRegistry();
         Publish(new RunEnded { RunId = runId, Status = state.Status, Kind = state.FailureKind, Message = state.FailureMessage });
         foreach (var stopper in stoppers)
-            stopper.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = Absolute(state.Checkpoints.LastOrDefault()) });
+            stopper.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = checkpoints.Absolute(state.Checkpoints.LastOrDefault()) });
         Leave();
     }
 
@@ -972,10 +918,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private static double Seconds(long started) => Stopwatch.GetElapsedTime(started).TotalSeconds;
 
-    private string TemporaryFolder(long step) => CheckpointFolder.UnfinishedPath(runFolder, execution.Stage!, step);
-
-    private WireCheckpoint? Absolute(WireCheckpoint? checkpoint) =>
-        checkpoint is null ? null : checkpoint with { Path = Path.GetFullPath(Path.Combine(runFolder, checkpoint.Path)) };
+    private string TemporaryFolder(long step) => checkpoints.Unfinished(execution.Stage!, step);
 
     private void Notice(string message)
     {
@@ -993,7 +936,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private RunReport Report() => RunReport.Of(runId, state) with
     {
-        Doing = calls.Values.MinBy(c => c.Issued) is { } call ? $"{call.Request.GetType().Name} on {call.Role} since {call.Since:u}"
+        Doing = calls.Values.MinBy(c => c.Since) is { } call ? $"{call.Request.GetType().Name} on {call.Role} since {call.Since:u}"
             : laneWork.Count > 0 ? $"{laneWork.Count} lanes since {laneWork.Values.Min(l => l.Since):u}" : "",
         Duplicates = duplicates,
         Refused = refused,

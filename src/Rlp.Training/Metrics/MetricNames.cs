@@ -100,7 +100,10 @@ public static class MetricNames
     /// <summary>Wall time of persisting the step's events, seconds.</summary>
     public const string JournalSeconds = "time/journal_s";
 
-    /// <summary>Wall time of the whole step, seconds.</summary>
+    /// <summary>
+    /// Wall time of the whole step, seconds. Where steps are sampled ahead it runs from the end of the step before, and the parts, which overlap,
+    /// can add up to more.
+    /// </summary>
     public const string StepSeconds = "time/step_s";
 
     /// <summary>Tokens processed per second of <see cref="StepSeconds"/>.</summary>
