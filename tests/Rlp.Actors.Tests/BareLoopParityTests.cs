@@ -45,9 +45,9 @@ public sealed class BareLoopParityTests : IDisposable
             Assert.DoesNotContain(step.Split(' ').Skip(2).Except(["-"]), figure => other.Split(' ').Contains(figure));
         Assert.NotEqual(evaluations, otherEvaluations);
         Assert.All(applied.Where(a => a.Stage == "rlp"), a => Assert.NotEqual(0, a.RewardMean));
-        Assert.Equal(Enumerable.Range(1, 5).Select(s => (double)Math.Min(s - 1, staleness)), applied.Where(a => a.Stage == "rlp").Select(a => a.Metrics["rlp/staleness"]));
-        Assert.Equal(
-            Enumerable.Range(1, 5).Select(s => Math.Max(0L, s - 1 - staleness)), events.OfType<StepPlanned>().Where(p => p.Stage == "rlp").Select(p => p.PolicyVersion));
+        var (rlp, planned) = (applied.Where(a => a.Stage == "rlp"), events.OfType<StepPlanned>().Where(p => p.Stage == "rlp"));
+        Assert.Equal(Enumerable.Range(1, 5).Select(s => (double)Math.Min(s - 1, staleness)), rlp.Select(a => a.Metrics["rlp/staleness"]));
+        Assert.Equal(Enumerable.Range(1, 5).Select(s => Math.Max(0L, s - 1 - staleness)), planned.Select(p => p.PolicyVersion));
     }
 
     [Fact]

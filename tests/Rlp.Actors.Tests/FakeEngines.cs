@@ -60,7 +60,8 @@ internal sealed class FakeEngines : IEngineFactory
         }
     }
 
-    private void DisposeOwner(string owner) => Calls.Enqueue(Volatile.Read(ref reading) == 0 ? $"{owner} disposed" : $"{owner} disposed under a reader");
+    private void DisposeOwner(string owner) =>
+        Calls.Enqueue(Volatile.Read(ref reading) == 0 ? $"{owner} disposed" : $"{owner} disposed under a reader");
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 

@@ -27,7 +27,8 @@ public sealed class SamplingAheadTests : IDisposable
         await gate.Reached;
         var last = 3 + staleness;
         // The data of the step after them are the last thing that can be done meanwhile.
-        await TestNode.EventuallyAsync(() => Task.FromResult(Sampled(node, last) && engines.Calls.Contains($"rlp data {4 * last}")), $"step {last} is sampled");
+        await TestNode.EventuallyAsync(
+            () => Task.FromResult(Sampled(node, last) && engines.Calls.Contains($"rlp data {4 * last}")), $"step {last} is sampled");
 
         var events = node.Journal.Events("r");
         Assert.Equal(2, events.OfType<StepApplied>().Last().Step);
@@ -37,7 +38,8 @@ public sealed class SamplingAheadTests : IDisposable
         var progress = await node.EndAsync("r", started);
         Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>(progress[^1]).Status);
         Assert.Equal(await TestNode.Uninterrupted(folder.Sub("whole"), recipe), TestNode.Series(node.Journal, "r"));
-        Assert.Equal(Enumerable.Range(1, 9).SelectMany(step => new[] { $"rlp sample {step}", $"rlp sample {step}" }), engines.Calls.Where(c => c.StartsWith("rlp sample")).Order());
+        var once = Enumerable.Range(1, 9).SelectMany(step => new[] { $"rlp sample {step}", $"rlp sample {step}" }); // by each lane
+        Assert.Equal(once, engines.Calls.Where(c => c.StartsWith("rlp sample")).Order());
     }
 
     [Fact]

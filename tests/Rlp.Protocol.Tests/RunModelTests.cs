@@ -72,7 +72,8 @@ public sealed class RunModelTests
         for (var step = 3; step <= 7; step++)
         {
             // Step s needs the policy after step s - 3, and does not wait for that after step s - 2.
-            var (first, last) = (rlp.FindIndex(e => e is GroupsAccepted a && a.Step == step), rlp.FindLastIndex(e => e is GroupsAccepted a && a.Step == step));
+            var first = rlp.FindIndex(e => e is GroupsAccepted a && a.Step == step);
+            var last = rlp.FindLastIndex(e => e is GroupsAccepted a && a.Step == step);
             Assert.True(last < rlp.FindIndex(e => e is StepApplied a && a.Step == step - 2), $"step {step} is sampled late");
             Assert.True(first > rlp.FindIndex(e => e is StepApplied a && a.Step == step - 3), $"step {step} is sampled early");
         }

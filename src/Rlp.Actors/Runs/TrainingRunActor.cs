@@ -333,7 +333,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         if (!active && !ending)
         {
-            Sender.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = checkpoints.Absolute(state.Checkpoints.LastOrDefault()) });
+            Sender.Tell(Stopped());
             return;
         }
         stoppers.Add(Sender);
@@ -861,7 +861,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 Notice($"lane {key.Lane} of step {work.Command.Step} has been at work since {work.Since:u}");
             if (laneWork.ContainsKey(key) && work.IsOverdue(options.EngineDeadline))
             {
-                if (!Retry($"lane {key.Lane} of step {work.Command.Step} of stage '{work.Command.Stage}'", FailureKind.Infrastructure, $"no result within {options.EngineDeadline}"))
+                var what = $"lane {key.Lane} of step {work.Command.Step} of stage '{work.Command.Stage}'";
+                if (!Retry(what, FailureKind.Infrastructure, $"no result within {options.EngineDeadline}"))
                     return;
                 work.Command = work.Command with { Attempt = ++nextAttempt };
                 lanes.Tell(work.Command);
@@ -893,7 +894,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         TellRegistry();
         Publish(new RunEnded { RunId = runId, Status = state.Status, Kind = state.FailureKind, Message = state.FailureMessage });
         foreach (var stopper in stoppers)
-            stopper.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = checkpoints.Absolute(state.Checkpoints.LastOrDefault()) });
+            stopper.Tell(Stopped());
         Leave();
     }
 
@@ -917,6 +918,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     // ---- small matters ----
 
     private static double Seconds(long started) => Stopwatch.GetElapsedTime(started).TotalSeconds;
+
+    private RunStopped Stopped() => new() { RunId = runId, Status = state.Status, Checkpoint = checkpoints.Absolute(state.Checkpoints.LastOrDefault()) };
 
     private string TemporaryFolder(long step) => checkpoints.Unfinished(execution.Stage!, step);
 

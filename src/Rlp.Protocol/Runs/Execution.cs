@@ -40,7 +40,8 @@ public sealed record Execution
     public ImmutableList<DataLoaded> Data { get; init; } = [];
 
     /// <summary>Results of the lanes of the steps in reach: the one in work and, with staleness, those sampled ahead of it.</summary>
-    public ImmutableDictionary<(long Step, int Lane), LaneCompleted> Lanes { get; init; } = ImmutableDictionary<(long Step, int Lane), LaneCompleted>.Empty;
+    public ImmutableDictionary<(long Step, int Lane), LaneCompleted> Lanes { get; init; } =
+        ImmutableDictionary<(long Step, int Lane), LaneCompleted>.Empty;
 
     /// <summary>The learner's result of the step in work, while the teacher is not updated yet.</summary>
     public StepLearned? Learned { get; init; }

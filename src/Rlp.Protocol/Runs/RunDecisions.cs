@@ -89,7 +89,7 @@ public static class RunDecisions
     /// <summary>Takes a lane's delivery: each group once, whatever arrives twice, late or out of turn.</summary>
     public static LaneDecision Accept(RunState state, Execution execution, LaneCompleted result)
     {
-        if (state.Status != RunStatus.Running || state.Stage is not { Completed: false } stage || StepsInReach(stage, execution).ToArray() is not { Length: > 0 } reach)
+        if (state is not { Status: RunStatus.Running, Stage: { Completed: false } stage } || StepsInReach(stage, execution).ToArray() is not { Length: > 0 } reach)
             return Refused($"the run is {state.Status} and has no step in work");
         if (result.Stage != stage.Plan.Id || Array.Find(reach, s => s.Step == result.Step && s.PolicyVersion == result.PolicyVersion) is not { } step)
         {
@@ -197,7 +197,8 @@ public static class RunDecisions
     }
 
     /// <summary>The scored groups of the step in work in the order of their ids: the order in which the learner sums.</summary>
-    public static IEnumerable<WireGroup> GroupsInOrder(Execution execution) => LanesInWork(execution).SelectMany(l => l.Groups).OrderBy(g => g.Position.Group);
+    public static IEnumerable<WireGroup> GroupsInOrder(Execution execution) =>
+        LanesInWork(execution).SelectMany(l => l.Groups).OrderBy(g => g.Position.Group);
 
     /// <summary>The results of the lanes of the step in work.</summary>
     public static IEnumerable<LaneCompleted> LanesInWork(Execution execution) =>
@@ -282,7 +283,9 @@ public static class RunDecisions
     /// <summary>The plan of one more step whose policy is durable while an earlier one is in work; null where the staleness allows none.</summary>
     private static StepPlanned? PlanAhead(RunState state, Execution execution)
     {
-        if (state.Stage is not { Completed: false, Planned: [.., var last] } stage || execution.StopReason is not null || execution.EngineStep != stage.Applied)
+        if (state.Stage is not { Completed: false, Planned: [.., var last] } stage)
+            return null;
+        if (execution.StopReason is not null || execution.EngineStep != stage.Applied)
             return null;
         return stage.Planned.Count <= stage.Plan.Staleness && last.Plan.Step < stage.Plan.Steps && execution.DataAt(last.Plan.CursorTo) is { } data
             ? Plan(state.RunId, stage, data)

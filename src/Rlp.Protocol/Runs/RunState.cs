@@ -109,7 +109,8 @@ public sealed record RunState
     private static StageState Open(StageState stage, StepPlanned e) => stage.Planned.Count <= stage.Plan.Staleness
         ? stage with { Planned = stage.Planned.Add(new PlannedStep(e, ImmutableDictionary<int, AcceptedGroup>.Empty)) }
         : throw new InvalidOperationException(
-            $"the journal plans step {e.Step} of stage '{e.Stage}' with {stage.Applied} steps applied, which a staleness of {stage.Plan.Staleness} does not allow");
+            $"the journal plans step {e.Step} of stage '{e.Stage}' with {stage.Applied} steps applied, "
+                + $"which a staleness of {stage.Plan.Staleness} does not allow");
 
     /// <summary>Of two lane results for the same group the first is in the journal; a second entry would be a defect of the decider.</summary>
     private static StageState Accept(StageState stage, GroupsAccepted e)

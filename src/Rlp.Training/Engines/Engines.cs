@@ -129,7 +129,7 @@ public interface ILearnerEngine : IDisposable
     /// <summary>One optimizer step of an NTP stage.</summary>
     AppliedStep ApplyNtp(long step, IReadOnlyList<int[]> documents);
 
-    /// <summary>Writes policy, optimizer and the older policies that later steps are sampled with into the checkpoint folder that is being made.</summary>
+    /// <summary>Writes policy, optimizer and the older policies that later steps are sampled with into the folder that is being made.</summary>
     void WriteCheckpoint(string folder);
 
     /// <summary>Writes the manifest, flushes, and renames the folder to its final name, which it returns with the manifest's digest.</summary>

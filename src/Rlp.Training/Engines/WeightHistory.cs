@@ -13,7 +13,9 @@ public sealed class WeightHistory : IDisposable
 
     public WeightHistory(ParameterArena live, int staleness)
     {
-        arenas = [.. Enumerable.Range(0, staleness + 1).Select(_ => new ParameterArena(live.Layout, trainable: false, live.Values.device, live.Dtype))];
+        arenas = new ParameterArena[staleness + 1];
+        for (var slot = 0; slot < arenas.Length; slot++)
+            arenas[slot] = new ParameterArena(live.Layout, trainable: false, live.Values.device, live.Dtype);
         versions = [.. arenas.Select(_ => -1L)];
     }
 
@@ -38,7 +40,8 @@ public sealed class WeightHistory : IDisposable
         var slot = version % arenas.Length;
         return Volatile.Read(ref versions[slot]) == version
             ? arenas[slot]
-            : throw new InvalidOperationException($"policy version {version} is not held; held are {string.Join(", ", versions.Where(v => v >= 0).Order())}");
+            : throw new InvalidOperationException(
+                $"policy version {version} is not held; held are {string.Join(", ", versions.Where(v => v >= 0).Order())}");
     }
 
     public void Dispose()
