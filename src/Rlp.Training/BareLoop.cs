@@ -9,7 +9,7 @@ public sealed record BareStep(AppliedStep Applied, IReadOnlyList<ScoredGroup> Gr
 
 /// <summary>
 /// A stage on the calling thread, without actors and without a journal: what the actor system must reproduce bit for bit, and what its cost is
-/// measured against.
+/// measured against. With a staleness too each step is sampled right before it is learned, by the older policy that is its own.
 /// </summary>
 public sealed class BareLoop : IDisposable
 {
@@ -46,7 +46,7 @@ public sealed class BareLoop : IDisposable
         BareStep result;
         if (context.Stage.Rlp is { } settings)
         {
-            var (groups, applied) = new RlpStep(rollout, reward!, learner, teacher!, settings.Lanes).Run(step, batch);
+            var (groups, applied) = new RlpStep(rollout, reward!, learner, teacher!, settings).Run(step, batch);
             result = new BareStep(applied, groups);
         }
         else

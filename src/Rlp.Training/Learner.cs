@@ -50,7 +50,7 @@ public sealed class Learner : IDisposable
                 t.Position, t.Thought, (float)advantages[i], ThoughtWeights.Of(t.Thought.Tokens.Length, advantages.Length))).ToArray();
 
         // 9. loss = sum of w * -min(rho A, clip(rho) A) over the thought tokens, micro-batch by micro-batch.
-        double loss = 0, kl = 0, entropy = 0, clippedLow = 0, clippedHigh = 0;
+        double loss = 0, kl = 0, entropy = 0, clippedLow = 0, clippedHigh = 0, differences = 0, largestDifference = 0;
         foreach (var batch in ThoughtTokens.MicroBatches(thoughts, stage.MicroBatchTokens))
         {
             using var inner = NewDisposeScope();
@@ -80,6 +80,9 @@ public sealed class Learner : IDisposable
                 var (low, high) = ClippedSurrogate.ClipRatios(
                     logProbabilities, chunk.Behaviour, chunk.Advantages, chunk.Weights, settings.EpsilonLow, settings.EpsilonHigh);
                 (clippedLow, clippedHigh) = (clippedLow + low, clippedHigh + high);
+                var difference = (logProbabilities - chunk.Behaviour).abs(); // [c]
+                differences += difference.sum().item<float>();
+                largestDifference = Math.Max(largestDifference, difference.max().item<float>());
                 entropy += distribution.Entropies.dot(chunk.Weights).item<float>();
                 head.Backward(distribution);
             }
@@ -97,6 +100,9 @@ public sealed class Learner : IDisposable
         metrics["clip_ratio/low_mean"] = clippedLow;
         metrics["clip_ratio/high_mean"] = clippedHigh;
         metrics["clip_ratio/region_mean"] = clippedLow + clippedHigh;
+        metrics["sampling/sampling_logp_difference/mean"] = differences / thoughts.Sum(t => t.Thought.Tokens.Length);
+        metrics["sampling/sampling_logp_difference/max"] = largestDifference;
+        metrics["rlp/staleness"] = groups.Average(g => (double)(Optimizer.Steps - 1 - g.Sampled.PolicyVersion));
         return new AppliedStep(step, Optimizer.Steps, loss, gradNorm, policy.Parameters.Sha256(), metrics)
         {
             InputTokens = groups.Sum(g => g.Sampled.Position.Prefix.Length + 1L),

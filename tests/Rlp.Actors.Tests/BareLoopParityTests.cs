@@ -1,4 +1,5 @@
 using System.Globalization;
+using Rlp.Actors.Runs;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Replies;
@@ -20,12 +21,15 @@ public sealed class BareLoopParityTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [Fact]
-    public async Task The_actor_system_and_the_bare_loop_give_the_same_bits()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)] // the bare loop samples each step right before it is learned, the actors while the one before it is
+    [InlineData(2)]
+    public async Task The_actor_system_and_the_bare_loop_give_the_same_bits(int staleness)
     {
-        var recipe = Recipes.Arithmetic();
+        var recipe = Recipes.Arithmetic(staleness: staleness);
         var (steps, evaluations) = Bare(recipe, folder.Sub("bare"));
-        var (otherSteps, otherEvaluations) = Bare(Recipes.Arithmetic(seed: 2), folder.Sub("other"));
+        var (otherSteps, otherEvaluations) = Bare(Recipes.Arithmetic(seed: 2, staleness: staleness), folder.Sub("other"));
 
         await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Sub("actors"), new TorchEngineFactory()));
         var progress = await node.RunAsync("r", recipe);
@@ -41,6 +45,20 @@ public sealed class BareLoopParityTests : IDisposable
             Assert.DoesNotContain(step.Split(' ').Skip(2).Except(["-"]), figure => other.Split(' ').Contains(figure));
         Assert.NotEqual(evaluations, otherEvaluations);
         Assert.All(applied.Where(a => a.Stage == "rlp"), a => Assert.NotEqual(0, a.RewardMean));
+        var (rlp, planned) = (applied.Where(a => a.Stage == "rlp"), events.OfType<StepPlanned>().Where(p => p.Stage == "rlp"));
+        Assert.Equal(Enumerable.Range(1, 5).Select(s => (double)Math.Min(s - 1, staleness)), rlp.Select(a => a.Metrics["rlp/staleness"]));
+        Assert.Equal(Enumerable.Range(1, 5).Select(s => Math.Max(0L, s - 1 - staleness)), planned.Select(p => p.PolicyVersion));
+    }
+
+    [Fact]
+    public void The_run_plans_the_policy_versions_that_the_bare_loop_samples_with()
+    {
+        for (var staleness = 0; staleness <= RlpSettings.MaximumStaleness; staleness++)
+            for (var step = 1; step <= 12; step++)
+            {
+                var plan = RunPlans.Of(Recipes.Arithmetic(staleness: staleness)).Stages.Single(s => s.Rlp);
+                Assert.Equal(new RlpSettings { Staleness = staleness }.BehaviourVersion(step), plan.BehaviourVersion(step));
+            }
     }
 
     [Fact]

@@ -16,6 +16,7 @@ namespace Rlp.Actors.Tests;
 internal sealed class FakeEngines : IEngineFactory
 {
     private int open;
+    private int reading;
 
     public Action<string, long> OnCall { get; init; } = (_, _) => { };
 
@@ -44,6 +45,23 @@ internal sealed class FakeEngines : IEngineFactory
         Calls.Enqueue($"{what} {step}");
         OnCall(what, step);
     }
+
+    /// <summary>A call that reads published weights; what owns them must not be disposed before it ends.</summary>
+    private T Reading<T>(Func<T> call)
+    {
+        Interlocked.Increment(ref reading);
+        try
+        {
+            return call();
+        }
+        finally
+        {
+            Interlocked.Decrement(ref reading);
+        }
+    }
+
+    private void DisposeOwner(string owner) =>
+        Calls.Enqueue(Volatile.Read(ref reading) == 0 ? $"{owner} disposed" : $"{owner} disposed under a reader");
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
@@ -76,9 +94,37 @@ internal sealed class FakeEngines : IEngineFactory
         }
     }
 
-    private sealed class Weights
+    /// <summary>The live weights, and the last versions of them that steps are sampled and scored with.</summary>
+    private sealed class Weights(int staleness)
     {
-        public string Digest { get; set; } = "";
+        private readonly ConcurrentDictionary<long, string> versions = new();
+
+        public string Digest { get; private set; } = "";
+
+        public string At(long version) => versions.TryGetValue(version, out var digest)
+            ? digest
+            : throw new InvalidOperationException($"version {version} is not held; held are {string.Join(", ", versions.Keys.Order())}");
+
+        /// <summary>As real engines do: there is room for one version more than the staleness.</summary>
+        public void Set(long version, string digest)
+        {
+            versions.TryRemove(version - 1 - staleness, out _);
+            versions[version] = Digest = digest;
+        }
+
+        public void Save(string folder, string name, long version)
+        {
+            Write(Path.Combine(folder, name), Digest);
+            foreach (var (older, digest) in versions.Where(v => v.Key < version && v.Key >= version - staleness))
+                Write(Path.Combine(folder, $"{name}-{older}"), digest);
+        }
+
+        public void Load(string folder, string name, long version)
+        {
+            for (var older = Math.Max(0, version - staleness); older < version; older++)
+                Set(older, Read(Path.Combine(folder, $"{name}-{older}")));
+            Set(version, Read(Path.Combine(folder, name)));
+        }
     }
 
     private sealed class Data(FakeEngines fakes, StageContext context) : OneThread(fakes), IDataEngine
@@ -99,7 +145,7 @@ internal sealed class FakeEngines : IEngineFactory
     private sealed class Learner : OneThread, ILearnerEngine
     {
         private readonly StageContext context;
-        private readonly Weights policy = new();
+        private readonly Weights policy;
 
         public Learner(FakeEngines fakes, StageContext context, CheckpointReference? checkpoint) : base(fakes)
         {
@@ -107,15 +153,21 @@ internal sealed class FakeEngines : IEngineFactory
             Fakes.Called($"{context.Stage.Id} open-learner", checkpoint?.Step ?? -1);
             if (checkpoint is not null && Hash(File.ReadAllText(Path.Combine(checkpoint.Path, CheckpointFolder.Manifest))) != checkpoint.Sha256)
                 throw new CheckpointException($"checkpoint {checkpoint.Path}: another manifest than the journaled one");
-            policy.Digest = checkpoint is null ? Hash($"seed {context.Recipe.Seed}") : Read(Path.Combine(checkpoint.Path, "policy"));
+            policy = new Weights(context.Stage.Rlp?.Staleness ?? 0);
             PolicyVersion = checkpoint?.Stage == context.Stage.Id ? checkpoint.Step : 0;
+            if (checkpoint is null)
+                policy.Set(0, Hash($"seed {context.Recipe.Seed}"));
+            else if (checkpoint.Stage == context.Stage.Id)
+                policy.Load(checkpoint.Path, "policy", PolicyVersion);
+            else
+                policy.Set(0, Read(Path.Combine(checkpoint.Path, "policy")));
             context.Weights.Publish(context.RunId, "policy", policy);
         }
 
         public long PolicyVersion { get; private set; }
 
         public AppliedStep ApplyRlp(long step, IReadOnlyList<ScoredGroup> groups) => Apply(
-            step, string.Join("|", groups.Select(g => $"{g.Position()} {g.Sampled.ThoughtsSha256()} {string.Join(",", g.Rewards().Select(r => r.ToString("R", CultureInfo.InvariantCulture)))}")));
+            step, string.Join("|", groups.Select(g => $"{g.Position()} v{g.Sampled.PolicyVersion} {g.Sampled.ThoughtsSha256()} {string.Join(",", g.Rewards().Select(r => r.ToString("R", CultureInfo.InvariantCulture)))}")));
 
         public AppliedStep ApplyNtp(long step, IReadOnlyList<int[]> documents) => Apply(step, string.Join("|", documents.Select(d => string.Join(",", d))));
 
@@ -123,7 +175,7 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Check();
             Fakes.Called($"{context.Stage.Id} write", PolicyVersion);
-            Write(Path.Combine(folder, "policy"), policy.Digest);
+            policy.Save(folder, "policy", PolicyVersion);
         }
 
         public CheckpointReference SealCheckpoint(string folder, long step, DataCursor cursor)
@@ -141,6 +193,7 @@ internal sealed class FakeEngines : IEngineFactory
 
         public override void Dispose()
         {
+            Fakes.DisposeOwner("learner");
             base.Dispose();
             context.Weights.Withdraw(context.RunId, "policy");
         }
@@ -149,8 +202,8 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Check();
             Fakes.Called($"{context.Stage.Id} learn", step);
-            policy.Digest = Hash($"{policy.Digest} {step} {input}");
             PolicyVersion++;
+            policy.Set(PolicyVersion, Hash($"{policy.Digest} {step} {input}"));
             return new AppliedStep(step, PolicyVersion, Number(policy.Digest), 1 + Number(Hash(policy.Digest)), policy.Digest, new Dictionary<string, double> { ["loss"] = Number(policy.Digest) });
         }
     }
@@ -158,14 +211,17 @@ internal sealed class FakeEngines : IEngineFactory
     private sealed class Teacher : OneThread, ITeacherEngine
     {
         private readonly StageContext context;
-        private readonly Weights teacher = new();
+        private readonly Weights teacher;
+        private long version;
 
         public Teacher(FakeEngines fakes, StageContext context, CheckpointReference? checkpoint) : base(fakes)
         {
             this.context = context;
-            teacher.Digest = checkpoint?.Stage == context.Stage.Id
-                ? Read(Path.Combine(checkpoint.Path, "teacher"))
-                : context.Weights.Get<Weights>(context.RunId, "policy").Digest;
+            teacher = new Weights(context.Stage.Rlp!.Staleness);
+            if (checkpoint?.Stage == context.Stage.Id)
+                teacher.Load(checkpoint.Path, "teacher", version = checkpoint.Step);
+            else
+                teacher.Set(0, context.Weights.Get<Weights>(context.RunId, "policy").Digest);
             context.Weights.Publish(context.RunId, "teacher", teacher);
         }
 
@@ -173,17 +229,18 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Check();
             Fakes.Called($"{context.Stage.Id} ema", 0);
-            teacher.Digest = Hash($"{teacher.Digest} {context.Weights.Get<Weights>(context.RunId, "policy").Digest}");
+            teacher.Set(++version, Hash($"{teacher.Digest} {context.Weights.Get<Weights>(context.RunId, "policy").Digest}"));
         }
 
         public void WriteCheckpoint(string folder)
         {
             Check();
-            Write(Path.Combine(folder, "teacher"), teacher.Digest);
+            teacher.Save(folder, "teacher", version);
         }
 
         public override void Dispose()
         {
+            Fakes.DisposeOwner("teacher");
             base.Dispose();
             context.Weights.Withdraw(context.RunId, "teacher");
         }
@@ -191,12 +248,21 @@ internal sealed class FakeEngines : IEngineFactory
 
     private sealed class Rollout(FakeEngines fakes, StageContext context) : OneThread(fakes), IRolloutEngine
     {
-        public IReadOnlyList<SampledGroup> Sample(long step, IReadOnlyList<GroupPosition> positions)
+        public IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions) =>
+            Fakes.Reading(() => SampleNow(step, policyVersion, positions));
+
+        private SampledGroup[] SampleNow(long step, long policyVersion, IReadOnlyList<GroupPosition> positions)
         {
             Check();
             Fakes.Called($"{context.Stage.Id} sample", step);
-            var policy = context.Weights.Get<Weights>(context.RunId, "policy").Digest;
-            return [.. positions.Select(p => new SampledGroup(p, [.. Enumerable.Range(0, context.Stage.Rlp!.GroupSize).Select(m => Thought(policy, step, p, m))]))];
+            var policy = context.Weights.Get<Weights>(context.RunId, "policy").At(policyVersion);
+            return
+            [
+                .. positions.Select(p => new SampledGroup(p, [.. Enumerable.Range(0, context.Stage.Rlp!.GroupSize).Select(m => Thought(policy, step, p, m))])
+                {
+                    PolicyVersion = policyVersion,
+                }),
+            ];
         }
 
         public EvaluationResult Evaluate(int problems)
@@ -217,11 +283,13 @@ internal sealed class FakeEngines : IEngineFactory
 
     private sealed class Reward(FakeEngines fakes, StageContext context) : OneThread(fakes), IRewardEngine
     {
-        public double[] Score(IReadOnlyList<GroupPosition> positions)
+        public double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions) => Fakes.Reading(() => ScoreNow(policyVersion, positions));
+
+        private double[] ScoreNow(long policyVersion, IReadOnlyList<GroupPosition> positions)
         {
             Check();
             Fakes.Called($"{context.Stage.Id} score", 0);
-            var teacher = context.Weights.Get<Weights>(context.RunId, "teacher").Digest;
+            var teacher = context.Weights.Get<Weights>(context.RunId, "teacher").At(policyVersion);
             return [.. positions.Select(p => -1 - Number(Hash($"{teacher} {p.Group}")))];
         }
     }

@@ -92,6 +92,9 @@ public sealed class LeaseTests : IDisposable
         Assert.Equal(new Dictionary<string, long> { ["learner"] = 16 * length, ["ema"] = 4 * length }, RunMemory.Of(recipe, length));
         var withReference = recipe with { Stages = [.. recipe.Stages.Select(s => s with { Rlp = s.Rlp is null ? null : s.Rlp with { Beta = 0.1 } })] };
         Assert.Equal(20 * length, RunMemory.Of(withReference, length)["learner"]);
+        // Three versions of policy and teacher each.
+        Assert.Equal(
+            new Dictionary<string, long> { ["learner"] = 28 * length, ["ema"] = 16 * length }, RunMemory.Of(Recipes.Arithmetic(staleness: 2), length));
         var half = recipe with { Model = recipe.Model with { Dtype = WeightType.Bfloat16 } };
         Assert.Equal(new Dictionary<string, long> { ["learner"] = 20 * length, ["ema"] = 6 * length }, RunMemory.Of(half, length));
         Assert.Equal(0, RunMemory.Of(recipe with { Stages = [recipe.Stages[0]] }, length)["ema"]);

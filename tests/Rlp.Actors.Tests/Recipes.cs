@@ -7,25 +7,33 @@ namespace Rlp.Actors.Tests;
 internal static class Recipes
 {
     /// <summary>pretrain -> cpt -> rlp -> compare.</summary>
-    public static Recipe Full(long pretrain = 7, long cpt = 4, long rlp = 9, int lanes = 2, long checkpointEvery = 3, long evaluateEvery = 4, long seed = 1) => new()
-    {
-        Name = "fake",
-        Seed = seed,
-        Model = new ModelSettings { HiddenSize = 8, IntermediateSize = 16, Layers = 1, AttentionHeads = 2, KeyValueHeads = 1, HeadDim = 4 },
-        Tokenizer = new TokenizerSettings { Kind = TokenizerKind.Characters, Characters = "0123456789+-=" },
-        Markers = new ThoughtMarkers(),
-        Corpora = [new CorpusSettings { Name = "arithmetic", Kind = CorpusKind.Arithmetic }],
-        Stages =
+    public static Recipe Full(
+        long pretrain = 7,
+        long cpt = 4,
+        long rlp = 9,
+        int lanes = 2,
+        long checkpointEvery = 3,
+        long evaluateEvery = 4,
+        long seed = 1,
+        int staleness = 0) => new()
+        {
+            Name = "fake",
+            Seed = seed,
+            Model = new ModelSettings { HiddenSize = 8, IntermediateSize = 16, Layers = 1, AttentionHeads = 2, KeyValueHeads = 1, HeadDim = 4 },
+            Tokenizer = new TokenizerSettings { Kind = TokenizerKind.Characters, Characters = "0123456789+-=" },
+            Markers = new ThoughtMarkers(),
+            Corpora = [new CorpusSettings { Name = "arithmetic", Kind = CorpusKind.Arithmetic }],
+            Stages =
         [
             Stage("pretrain", StageKind.Ntp, null, pretrain, checkpointEvery, 0, 0),
             Stage("cpt", StageKind.Ntp, "pretrain", cpt, checkpointEvery, 0, 0),
-            Stage("rlp", StageKind.Rlp, "pretrain", rlp, checkpointEvery, evaluateEvery, lanes),
+            Stage("rlp", StageKind.Rlp, "pretrain", rlp, checkpointEvery, evaluateEvery, lanes, staleness),
         ],
-        Compare = new CompareSettings { Corpus = "arithmetic", Problems = 20, ProblemsWhileTraining = 5 },
-    };
+            Compare = new CompareSettings { Corpus = "arithmetic", Problems = 20, ProblemsWhileTraining = 5 },
+        };
 
     /// <summary>The four stages of the arithmetic recipe on a network of a few thousand weights; the two lanes of an RLP step are of unequal size.</summary>
-    public static Recipe Arithmetic(long seed = 1)
+    public static Recipe Arithmetic(long seed = 1, int staleness = 0)
     {
         var positions = new PositionSettings { Strategy = PositionStrategyKind.Marker, Marker = "=" };
         StageSettings Ntp(string id, string? from, long steps, params MixturePart[] data) => new()
@@ -75,24 +83,34 @@ internal static class Recipes
                     EvaluateEvery = 3,
                     Data = [new MixturePart("plain", 1)],
                     Optimizer = new OptimizerSettings { LearningRate = 1e-3 },
-                    Rlp = new RlpSettings { GroupSize = 4, Temperature = 0.9, MaxThoughtTokens = 6, Lanes = 2, Tau = 0.9, Positions = positions },
+                    Rlp = new RlpSettings
+                    {
+                        GroupSize = 4,
+                        Temperature = 0.9,
+                        MaxThoughtTokens = 6,
+                        Lanes = 2,
+                        Tau = 0.9,
+                        Staleness = staleness,
+                        Positions = positions,
+                    },
                 },
             ],
             Compare = new CompareSettings { Corpus = "plain", Problems = 20, ProblemsWhileTraining = 10, Samples = 4, MaxThoughtTokens = 6, Positions = positions },
         };
     }
 
-    public static StageSettings Stage(string id, StageKind kind, string? from, long steps, long checkpointEvery, long evaluateEvery, int lanes) => new()
-    {
-        Id = id,
-        Kind = kind,
-        From = from,
-        Steps = steps,
-        BatchSize = 4,
-        Data = [new MixturePart("arithmetic", 1)],
-        Optimizer = new OptimizerSettings { LearningRate = 1e-3 },
-        Rlp = kind == StageKind.Rlp ? new RlpSettings { GroupSize = 3, Lanes = lanes } : null,
-        CheckpointEvery = checkpointEvery,
-        EvaluateEvery = evaluateEvery,
-    };
+    public static StageSettings Stage(
+        string id, StageKind kind, string? from, long steps, long checkpointEvery, long evaluateEvery, int lanes, int staleness = 0) => new()
+        {
+            Id = id,
+            Kind = kind,
+            From = from,
+            Steps = steps,
+            BatchSize = 4,
+            Data = [new MixturePart("arithmetic", 1)],
+            Optimizer = new OptimizerSettings { LearningRate = 1e-3 },
+            Rlp = kind == StageKind.Rlp ? new RlpSettings { GroupSize = 3, Lanes = lanes, Staleness = staleness } : null,
+            CheckpointEvery = checkpointEvery,
+            EvaluateEvery = evaluateEvery,
+        };
 }

@@ -14,10 +14,12 @@ public sealed class SupervisionTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [Fact]
-    public async Task An_engine_that_fails_once_in_any_call_is_replaced_and_the_run_ends_with_the_same_series()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public async Task An_engine_that_fails_once_in_any_call_is_replaced_and_the_run_ends_with_the_same_series(int staleness)
     {
-        var recipe = Recipes.Full();
+        var recipe = Recipes.Full(staleness: staleness);
         var fail = "";
         var failed = 0;
         var engines = new FakeEngines

@@ -92,8 +92,8 @@ internal static class StepSection
             double[] taken =
             [
                 InTurns.Seconds(() => batch = data.Load(cursor)),
-                InTurns.Seconds(() => sampled = rollout.Sample(step, batch!.Positions)),
-                InTurns.Seconds(() => evidence = reward.Score(batch!.Positions)),
+                InTurns.Seconds(() => sampled = rollout.Sample(step, step - 1, batch!.Positions)),
+                InTurns.Seconds(() => evidence = reward.Score(step - 1, batch!.Positions)),
                 InTurns.Seconds(() => learner.ApplyRlp(step, [.. sampled.Zip(evidence, (s, e) => new ScoredGroup(s, e))])),
                 InTurns.Seconds(teacher.Update),
             ];

@@ -22,28 +22,31 @@ public sealed class ResumeTests : IDisposable
         return output;
     }
 
-    private async Task<string> Uninterrupted()
+    private async Task<string> Uninterrupted(params string[] more)
     {
-        var (code, output) = await RlpProcess.RunAsync(Train("whole"));
+        var (code, output) = await RlpProcess.RunAsync(Train("whole", more));
         Assert.True(code == 0, output);
         return await Digests("whole");
     }
 
     [Theory]
-    [InlineData("pretrain 5/12")]
-    [InlineData("rlp 8/16")] // three steps after a checkpoint: they are executed again and compared with the journal
-    [InlineData("rlp 15/16")]
-    public async Task A_run_killed_at_any_step_ends_with_the_same_losses_rewards_and_parameters(string killedAt)
+    [InlineData("pretrain 5/12", 0)]
+    [InlineData("rlp 8/16", 0)] // three steps after a checkpoint: they are executed again and compared with the journal
+    [InlineData("rlp 15/16", 0)]
+    [InlineData("rlp 8/16", 1)] // while later steps are sampled
+    [InlineData("rlp 11/16", 2)]
+    public async Task A_run_killed_at_any_step_ends_with_the_same_losses_rewards_and_parameters(string killedAt, int staleness)
     {
-        var expected = await Uninterrupted();
-        using (var killed = RlpProcess.Start(Train("killed")))
+        string[] stale = ["--set", $"rlp.staleness={staleness}"];
+        var expected = await Uninterrupted(stale);
+        using (var killed = RlpProcess.Start(Train("killed", stale)))
         {
             await killed.SeeAsync(killedAt);
             killed.Signal(RlpProcess.SigKill);
             await killed.EndAsync();
         }
 
-        var (code, output) = await RlpProcess.RunAsync(Train("killed"));
+        var (code, output) = await RlpProcess.RunAsync(Train("killed", stale));
 
         Assert.True(code == 0, output);
         Assert.Contains("resuming run 'killed'", output);

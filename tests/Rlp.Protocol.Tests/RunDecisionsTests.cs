@@ -195,13 +195,65 @@ public sealed class RunDecisionsTests
     [Fact]
     public void The_data_of_the_step_after_the_one_in_work_may_be_loaded_meanwhile_and_only_that()
     {
-        var (state, execution) = Halted((s, e) => s.Stage is { Plan.Id: "rlp", Open.Step: 3 });
-        Assert.Equal(state.Stage!.Open!.CursorTo, RunDecisions.Prefetch(state, execution));
-        Assert.Null(RunDecisions.Prefetch(state, execution with { Data = execution.Data.Add(new DataLoaded { From = state.Stage.Open.CursorTo }) }));
-        Assert.Null(RunDecisions.Prefetch(state, execution with { StopReason = "why" }));
-        Assert.Null(RunDecisions.Prefetch(state, execution with { Open = execution.Open.Remove(Role.Data) }));
-        (state, execution) = Halted((s, e) => s.Stage is { Plan.Id: "rlp", Open.Step: 7 });
-        Assert.Null(RunDecisions.Prefetch(state, execution)); // the last step
+        var (state, execution) = Halted((s, e) => s.Stage is { Plan.Id: "rlp", Planned: [{ Plan.Step: 3 }] });
+        var next = state.Stage!.Planned[0].Plan.CursorTo;
+        Assert.Equal([new RunAction.Load(next)], RunDecisions.Ahead(state, execution));
+        Assert.Empty(RunDecisions.Ahead(state, execution with { Data = execution.Data.Add(new DataLoaded { From = next }) }));
+        Assert.Empty(RunDecisions.Ahead(state, execution with { StopReason = "why" }));
+        Assert.Empty(RunDecisions.Ahead(state, execution with { Open = execution.Open.Remove(Role.Data) }));
+        (state, execution) = Halted((s, e) => s.Stage is { Plan.Id: "rlp", Planned: [{ Plan.Step: 7 }] });
+        Assert.Empty(RunDecisions.Ahead(state, execution)); // the last step
+    }
+
+    [Fact]
+    public void With_a_staleness_as_many_steps_are_loaded_planned_and_sampled_ahead_of_the_one_in_work_and_no_more()
+    {
+        var (state, execution) = Halted((s, e) => s.Stage is { Plan.Id: "rlp", Planned: [{ Plan.Step: 3 }] }, SimulatedRun.Stale(2));
+        var plan = state.Stage!.Plan;
+        for (long step = 4; step <= 5; step++)
+        {
+            var cursor = state.Stage!.Planned[^1].Plan.CursorTo;
+            Assert.Equal(new RunAction.Load(cursor), Assert.Single(RunDecisions.Ahead(state, execution)));
+            execution = execution with { Data = execution.Data.Add(HashEngines.Data(plan, cursor)) };
+            var planned = Assert.IsType<StepPlanned>(Assert.Single(Assert.IsType<RunAction.Journal>(RunDecisions.Ahead(state, execution)[0]).Events));
+            Assert.Equal((step, step - 3), (planned.Step, planned.PolicyVersion));
+            state = state.Apply(planned);
+            var lanes = Assert.IsType<RunAction.ExecuteLanes>(RunDecisions.Ahead(state, execution)[0]);
+            Assert.Equal((step, 3), (lanes.Step.Step, lanes.Lanes.Count));
+            Assert.IsType<RunAction.Load>(RunDecisions.Ahead(state, execution with { Open = execution.Open.Remove(Role.Rollout) })[0]);
+            foreach (var lane in lanes.Lanes)
+                (state, execution) = Delivered(state, execution, lanes.Step, lane);
+        }
+        // The data of one more step is all that is left to do before step 3 is applied.
+        Assert.Equal(new RunAction.Load(state.Stage!.Planned[^1].Plan.CursorTo), Assert.Single(RunDecisions.Ahead(state, execution)));
+        Assert.Equal([3L, 4L, 5L], state.Stage.Planned.Select(p => p.Plan.Step));
+        Assert.Equal(3, Next<RunAction.ExecuteLanes>(state, execution).Step.Step);
+    }
+
+    /// <summary>The state and execution after a lane's groups are in.</summary>
+    private static (RunState State, Execution Execution) Delivered(RunState state, Execution execution, StepPlanned step, LanePlan lane)
+    {
+        var positions = execution.DataAt(step.CursorFrom)!.Positions;
+        var decision = RunDecisions.Accept(state, execution, new LaneCompleted
+        {
+            Stage = step.Stage,
+            Step = step.Step,
+            Lane = lane.Lane,
+            PolicyVersion = step.PolicyVersion,
+            Groups = [.. lane.Groups.Select(g => HashEngines.Group("policy", "teacher", step.Step, positions[g]))],
+        });
+        Assert.Equal(LaneOutcome.Accepted, decision.Outcome);
+        return (decision.Events.Aggregate(state, (s, e) => s.Apply(e)), decision.Execution);
+    }
+
+    [Fact]
+    public void A_finished_step_is_journaled_with_the_plan_that_it_makes_possible()
+    {
+        var run = new SimulatedRun(SimulatedRun.Stale(1), _ => 0) { Eager = true };
+        run.Run(r => r.Execution is { Stage: "rlp", TeacherUpdated: true, Learned.Step: 3 });
+        var finished = RunDecisions.Finish(run.State, run.Execution, "thoughts", seconds: 1);
+        Assert.Equal([3L, 5L], [Assert.IsType<StepApplied>(finished.Events[0]).Step, Assert.IsType<StepPlanned>(finished.Events[1]).Step]);
+        Assert.Equal([(4L, 0), (4L, 1), (4L, 2)], finished.Execution.Lanes.Keys.Order()); // step 4 was sampled meanwhile
     }
 
     [Theory]
@@ -211,7 +263,7 @@ public sealed class RunDecisionsTests
     public void A_finished_step_is_journaled_in_one_transaction_with_the_plan_of_the_next_where_nothing_comes_between(long step, bool together)
     {
         var (state, execution) = Halted((s, e) => e is { Stage: "rlp", TeacherUpdated: true, Learned: { } learned } && learned.Step == step);
-        execution = execution with { Data = execution.Data.Add(HashEngines.Data(state.Stage!.Plan, state.Stage.Open!.CursorTo)) };
+        execution = execution with { Data = execution.Data.Add(HashEngines.Data(state.Stage!.Plan, state.Stage.Planned[0].Plan.CursorTo)) };
         var finished = RunDecisions.Finish(state, execution, "thoughts", seconds: 2);
         Assert.Equal(together ? [typeof(StepApplied), typeof(StepPlanned)] : [typeof(StepApplied)], finished.Events.Select(e => e.GetType()));
         Assert.False(finished.Replayed);
@@ -246,9 +298,9 @@ public sealed class RunDecisionsTests
             execution = execution with { Learned = learned with { ParametersSha256 = "other" } };
         if (what == "reward_mean")
         {
-            var lane = execution.Lanes[0];
+            var lane = execution.Lanes[(5, 0)];
             lane = lane with { Groups = [.. lane.Groups.Select(g => g with { TeacherEvidence = g.TeacherEvidence - 1 })] };
-            execution = execution with { Lanes = execution.Lanes.SetItem(0, lane) };
+            execution = execution with { Lanes = execution.Lanes.SetItem((5, 0), lane) };
         }
         var finished = RunDecisions.Finish(state, execution, thoughts, seconds: 1);
         Assert.Equal(what, Assert.IsType<ReplayDiverged>(finished.Events[0]).What);
@@ -289,8 +341,8 @@ public sealed class RunDecisionsTests
     public void A_delivery_that_is_not_of_the_step_in_work_changes_nothing_and_is_told_why(string wrong, string reason)
     {
         var (state, execution) = Halted((s, e) => e is { Stage: "rlp", EngineStep: 2 } && e.Lanes.Count == 3);
-        var result = execution.Lanes[1];
-        execution = execution with { Lanes = execution.Lanes.Remove(1) };
+        var result = execution.Lanes[(3, 1)];
+        execution = execution with { Lanes = execution.Lanes.Remove((3, 1)) };
         result = wrong switch
         {
             "lane" => result with { Lane = 9 },
@@ -313,7 +365,7 @@ public sealed class RunDecisionsTests
     [Fact]
     public void An_accepted_delivery_is_journaled_with_the_rewards_of_equation_5_and_without_tokens()
     {
-        var (state, execution) = Halted((s, e) => s.Stage is { Plan.Id: "rlp", Open.Step: 1 });
+        var (state, execution) = Halted((s, e) => s.Stage is { Plan.Id: "rlp", Planned: [{ Plan.Step: 1 }] });
         var position = new WirePosition { Group = 0, Prefix = [1], NextToken = 2 };
         var result = new LaneCompleted
         {
@@ -337,6 +389,6 @@ public sealed class RunDecisionsTests
         Assert.Equal((0, "digest", -1.5), (group.Group, group.ThoughtsSha256, group.TeacherEvidence));
         Assert.Equal([1.0, -0.5], group.Rewards);
         Assert.Equal([-0.5, -2], group.PredictedEvidence);
-        Assert.Same(result, decision.Execution.Lanes[0]);
+        Assert.Same(result, decision.Execution.Lanes[(1, 0)]);
     }
 }

@@ -7,8 +7,6 @@ namespace Rlp.Protocol.Tests;
 /// <summary>Whatever happens to a run and to its deliveries, its journal tells the story of a run to which nothing happened.</summary>
 public sealed class RunModelTests
 {
-    private static readonly List<string> Expected = SimulatedRun.Expected(SimulatedRun.Plan);
-
     /// <summary>Choices from a list of bytes, uneventful ones after its end.</summary>
     private static Func<int, int> From(byte[] bytes)
     {
@@ -16,37 +14,68 @@ public sealed class RunModelTests
         return below => next < bytes.Length ? bytes[next++] % below : 0;
     }
 
-    [Fact]
-    public void A_run_to_which_nothing_happens_is_the_plain_loop_over_its_stages()
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(1, false)] // late or early: what is sampled ahead does not decide a number
+    [InlineData(1, true)]
+    [InlineData(2, true)]
+    [InlineData(8, true)] // further ahead than the stage has steps
+    public void A_run_to_which_nothing_happens_is_the_plain_loop_over_its_stages(int staleness, bool eager)
     {
-        var run = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+        var run = new SimulatedRun(SimulatedRun.Stale(staleness), _ => 0) { Eager = eager };
         run.Run();
-        AssertWhole(run);
+        AssertWhole(run, staleness);
     }
 
     [Fact]
-    public void Crashes_stops_lost_engines_damaged_checkpoints_and_unruly_deliveries_leave_no_trace_in_the_series() =>
-        Gen.Byte.Array[0, 900].Sample(
-            bytes =>
-            {
-                var run = new SimulatedRun(SimulatedRun.Plan, From(bytes));
-                run.Run();
-                AssertWhole(run);
-            },
-            iter: 300);
+    public void Each_staleness_has_a_series_of_its_own() =>
+        Assert.Equal(4, new[] { 0, 1, 2, 8 }.Select(k => SimulatedRun.Expected(SimulatedRun.Stale(k))[^1]).Distinct().Count());
 
-    [Fact]
-    public void A_crash_before_or_after_any_turn_leaves_no_trace_in_the_series()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Crashes_stops_lost_engines_damaged_checkpoints_and_unruly_deliveries_leave_no_trace_in_the_series(int staleness) =>
+        Gen.Select(Gen.Byte.Array[0, 900], Gen.Bool).Sample(
+            (bytes, eager) =>
+            {
+                var run = new SimulatedRun(SimulatedRun.Stale(staleness), From(bytes)) { Eager = eager };
+                run.Run();
+                AssertWhole(run, staleness);
+            },
+            iter: 200);
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public void A_crash_before_or_after_any_turn_leaves_no_trace_in_the_series(int staleness)
     {
-        var whole = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+        var plan = SimulatedRun.Stale(staleness);
+        var whole = new SimulatedRun(plan, _ => 0) { Eager = true };
         whole.Run();
         for (var turn = 1; turn <= whole.Turns; turn++)
         {
-            var run = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+            var run = new SimulatedRun(plan, _ => 0) { Eager = true };
             run.Run(r => r.Turns == turn);
             run.Crash();
             run.Run();
-            AssertWhole(run);
+            AssertWhole(run, staleness);
+        }
+    }
+
+    [Fact]
+    public void With_a_staleness_the_thoughts_of_later_steps_are_journaled_before_the_step_in_work_is_applied()
+    {
+        var run = new SimulatedRun(SimulatedRun.Stale(2), _ => 0) { Eager = true };
+        run.Run();
+        var rlp = run.Journal.Where(e => e is GroupsAccepted or StepApplied { Stage: "rlp" }).ToList();
+        for (var step = 3; step <= 7; step++)
+        {
+            // Step s needs the policy after step s - 3, and does not wait for that after step s - 2.
+            var first = rlp.FindIndex(e => e is GroupsAccepted a && a.Step == step);
+            var last = rlp.FindLastIndex(e => e is GroupsAccepted a && a.Step == step);
+            Assert.True(last < rlp.FindIndex(e => e is StepApplied a && a.Step == step - 2), $"step {step} is sampled late");
+            Assert.True(first > rlp.FindIndex(e => e is StepApplied a && a.Step == step - 3), $"step {step} is sampled early");
         }
     }
 
@@ -68,9 +97,9 @@ public sealed class RunModelTests
             if (checkpoint == 0 || checkpoint == stage.Applied)
                 continue; // no step is replayed from other weights
             if (fault == "policy")
-                run.Damage("rlp", weights => (HashEngines.Hash(weights.Policy), weights.Teacher));
+                run.Damage("rlp", weights => weights with { Policy = HashEngines.Hash(weights.Policy) });
             if (fault == "teacher")
-                run.Damage("rlp", weights => (weights.Policy, HashEngines.Hash(weights.Teacher)));
+                run.Damage("rlp", weights => weights with { Teacher = HashEngines.Hash(weights.Teacher) });
             if (fault == "data")
                 run.Loading = data => data with { To = data.To with { Offset = 1 } };
             var before = run.Series();
@@ -102,13 +131,26 @@ public sealed class RunModelTests
         Assert.DoesNotContain(run.Journal.OfType<StepApplied>(), a => a is { Stage: "rlp", Step: 3 });
     }
 
-    private static void AssertWhole(SimulatedRun run)
+    [Fact]
+    public void An_older_version_that_a_checkpoint_holds_wrongly_is_found_out_where_it_samples()
+    {
+        var run = new SimulatedRun(SimulatedRun.Stale(1), _ => 0) { Eager = true };
+        run.Run(r => r.State is { Stage: { Plan.Id: "rlp", Applied: 5 } } && r.Execution.EngineStep == 5);
+        run.Damage("rlp", weights => weights with { Older = weights.Older.ToDictionary(o => o.Key, o => (HashEngines.Hash(o.Value.Policy), o.Value.Teacher)) });
+        run.Crash();
+        run.Run();
+
+        var diverged = Assert.Single(run.Journal.OfType<ReplayDiverged>());
+        Assert.Equal(("thoughts_sha256", 5L), (diverged.What, diverged.Step)); // of policy 3, which the checkpoint of step 4 holds as an older one
+    }
+
+    private static void AssertWhole(SimulatedRun run, int staleness)
     {
         Assert.Equal(RunStatus.Completed, run.State.Status);
-        Assert.Equal(Expected, run.Series());
+        Assert.Equal(SimulatedRun.Expected(SimulatedRun.Stale(staleness)), run.Series());
         var planned = run.Journal.OfType<StepPlanned>().ToArray();
         Assert.Equal(run.Journal.OfType<StepApplied>().Select(a => (a.Stage, a.Step)), planned.Select(p => (p.Stage, p.Step)));
-        Assert.All(planned, p => Assert.Equal(p.Step - 1, p.PolicyVersion));
+        Assert.All(planned, p => Assert.Equal(p.Stage == "rlp" ? Math.Max(0, p.Step - 1 - staleness) : p.Step - 1, p.PolicyVersion));
         Assert.Equal(planned.SelectMany(p => p.Lanes.SelectMany(l => l.Groups.Select(g => (p.Step, g)))).Order(),
             run.Journal.OfType<GroupsAccepted>().SelectMany(a => a.Groups.Select(g => (a.Step, g.Group))).Order());
         Assert.All(planned.Where(p => p.Stage == "rlp"), p => Assert.Equal(Enumerable.Range(0, HashEngines.BatchSize), p.Lanes.SelectMany(l => l.Groups)));

@@ -37,6 +37,24 @@ public sealed class RunStateTests
     }
 
     [Fact]
+    public void Steps_are_planned_one_after_another_and_no_further_ahead_than_the_staleness()
+    {
+        Assert.Contains("a staleness of 0 does not allow", Refusal(Planned, new StepPlanned { Stage = "rlp", Step = 2 }));
+        var ahead = RunState.Empty
+            .Apply(new RunCreated { RunId = "r", Plan = new RunPlan { Stages = [new StagePlan { Id = "rlp", Rlp = true, Steps = 9, Lanes = 1, Staleness = 1 }] } })
+            .Apply(new StageStarted { Stage = "rlp" })
+            .Apply(new StepPlanned { Stage = "rlp", Step = 1, Lanes = [new LanePlan { Groups = [0] }] })
+            .Apply(new StepPlanned { Stage = "rlp", Step = 2, Lanes = [new LanePlan { Groups = [0] }] });
+        Assert.Contains("plans step 3", Refusal(ahead, new StepPlanned { Stage = "rlp", Step = 3 }));
+        Assert.Contains("stage 'rlp' step 2 cannot follow", Refusal(ahead, new StepPlanned { Stage = "rlp", Step = 2 }));
+        Assert.Contains("stage 'rlp' step 3 cannot follow", Refusal(ahead, Groups(0) with { Step = 3 }));
+        // The groups of the second step are not those of the first.
+        Assert.Contains("without its group 0", Refusal(ahead.Apply(Groups(0) with { Step = 2 }), new StepApplied { Stage = "rlp", Step = 1 }));
+        var after = ahead.Apply(Groups(0) with { Step = 2 }).Apply(Groups(0)).Apply(new StepApplied { Stage = "rlp", Step = 1 }).Stage!;
+        Assert.Equal((2, 1), ((int)Assert.Single(after.Planned).Plan.Step, after.Planned[0].Accepted.Count));
+    }
+
+    [Fact]
     public void A_failed_run_that_is_resumed_has_no_failure_any_more()
     {
         var failed = Planned.Apply(new RunFailed { Kind = FailureKind.Data, Message = "why" });
@@ -50,6 +68,6 @@ public sealed class RunStateTests
     {
         var after = Planned.Apply(Groups(0, 1)).Apply(new StepApplied { Stage = "rlp", Step = 1, Seconds = 3 }).Stage!;
         Assert.Equal((1, 3.0, 2L), (after.Applied, after.Seconds, after.Cursor.Document));
-        Assert.Empty(after.Accepted);
+        Assert.Empty(after.Planned);
     }
 }

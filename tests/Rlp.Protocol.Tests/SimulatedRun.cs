@@ -16,9 +16,14 @@ namespace Rlp.Protocol.Tests;
 /// <param name="choose">Gives a number in [0, n); 0 is always the uneventful choice.</param>
 internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
 {
-    private readonly Dictionary<string, (string Policy, string Teacher)> disk = [];
+    /// <summary>What a checkpoint holds: the weights, and the versions before them that later steps are sampled with.</summary>
+    public sealed record Saved(string Policy, string Teacher, IReadOnlyDictionary<long, (string Policy, string Teacher)> Older);
+
+    private readonly Dictionary<string, Saved> disk = [];
     private readonly List<LaneCompleted> sent = [];
-    private readonly HashSet<int> lanesIn = [];
+    private readonly HashSet<(long Step, int Lane)> lanesIn = [];
+    private readonly Dictionary<long, string> policies = [];
+    private readonly Dictionary<long, string> teachers = [];
     private Execution execution = Execution.Nothing;
     private RunState state = RunState.Empty;
     private string policy = "";
@@ -36,6 +41,12 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
         Compared = [new ComparedStage { Name = "base", Stage = "pretrain" }, new ComparedStage { Name = "rlp", Stage = "rlp" }],
         CompareProblems = 9,
     };
+
+    /// <summary>The same plan with thoughts sampled ahead in its stage of Algorithm 1.</summary>
+    public static RunPlan Stale(int staleness) => Plan with { Stages = [.. Plan.Stages.Select(s => s.Rlp ? s with { Staleness = staleness } : s)] };
+
+    /// <summary>Whether everything that may be done ahead is done before each turn; else it is only done where the choices say so.</summary>
+    public bool Eager { get; init; }
 
     public List<IRunEvent> Journal { get; } = [];
 
@@ -61,13 +72,16 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
         {
             var policy = stage.From == "" ? HashEngines.Hash("seed") : finals[stage.From];
             var (teacher, cursor) = (policy, new WireCursor());
+            List<(string Policy, string Teacher)> versions = [(policy, teacher)];
             for (long step = 1; step <= stage.Steps; step++)
             {
                 var data = HashEngines.Data(stage, cursor);
-                var groups = data.Positions.Select(p => HashEngines.Group(policy, teacher, step, p)).ToArray();
+                var behaviour = versions[Math.Max(0, (int)step - 1 - stage.Staleness)];
+                var groups = data.Positions.Select(p => HashEngines.Group(behaviour.Policy, behaviour.Teacher, step, p)).ToArray();
                 policy = HashEngines.Learn(policy, step, groups, data.Documents);
                 if (stage.Rlp)
                     teacher = HashEngines.Update(teacher, policy);
+                versions.Add((policy, teacher));
                 lines.Add(Line(
                     stage.Id,
                     step,
@@ -114,10 +128,12 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
                 case 4 when sent.Count > 0:
                     Deliver(sent[choose(sent.Count)]);
                     break;
-                case 5 when RunDecisions.Prefetch(state, execution) is { } cursor:
-                    Load(cursor);
+                case 5 or 6 or 7 when RunDecisions.Ahead(state, execution) is { Count: > 0 } ahead:
+                    DoAhead(ahead[choose(ahead.Count)]);
                     break;
             }
+            while (Eager && RunDecisions.Ahead(state, execution) is [var first, ..])
+                DoAhead(first);
             if (!Turn())
                 return;
         }
@@ -135,7 +151,7 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
     }
 
     /// <summary>Other weights in every checkpoint of a stage, under the same manifests.</summary>
-    public void Damage(string stage, Func<(string Policy, string Teacher), (string Policy, string Teacher)> damage)
+    public void Damage(string stage, Func<Saved, Saved> damage)
     {
         foreach (var path in disk.Keys.Where(p => p.Contains($"/{stage}/")).ToArray())
             disk[path] = damage(disk[path]);
@@ -187,6 +203,7 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
                 break;
             case RunAction.UpdateTeacher:
                 teacher = HashEngines.Update(teacher, policy);
+                Keep(teachers, engineStep + 1, teacher);
                 execution = execution with { TeacherUpdated = true };
                 break;
             case RunAction.FinishStep:
@@ -197,12 +214,13 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
                 execution = finished.Execution;
                 if (state.Status == RunStatus.Running)
                     engineStep++;
-                lanesIn.Clear();
+                lanesIn.RemoveWhere(l => l.Step <= engineStep);
                 break;
             case RunAction.CommitCheckpoint commit:
                 Assert.Equal(engineStep, commit.Step);
                 var path = $"checkpoints/{execution.Stage}/step-{commit.Step}";
-                disk[path] = (policy, teacher);
+                disk[path] = new Saved(policy, teacher, policies.Keys.Intersect(teachers.Keys).Where(v => v < engineStep)
+                    .ToDictionary(v => v, v => (policies[v], teachers[v])));
                 if (!Append(new CheckpointCommitted { RunId = "r", Stage = execution.Stage!, Step = commit.Step, Path = path, Sha256 = policy }))
                     break;
                 execution = execution with { Unusable = execution.Unusable.Remove(path) };
@@ -227,11 +245,50 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
 
     private void Open(Role role)
     {
+        var own = role is Role.Learner or Role.Ema && execution.Checkpoint?.Stage == execution.Stage ? disk[execution.Checkpoint!.Path] : null;
         if (role == Role.Learner)
+        {
             policy = execution.Checkpoint is null ? HashEngines.Hash("seed") : disk[execution.Checkpoint.Path].Policy;
+            foreach (var (version, older) in own?.Older ?? new Dictionary<long, (string Policy, string Teacher)>())
+                policies[version] = older.Policy;
+            policies[engineStep] = policy;
+        }
         if (role == Role.Ema)
-            teacher = execution.Checkpoint?.Stage == execution.Stage ? disk[execution.Checkpoint!.Path].Teacher : policy;
+        {
+            teacher = own is null ? policy : own.Teacher;
+            foreach (var (version, older) in own?.Older ?? new Dictionary<long, (string Policy, string Teacher)>())
+                teachers[version] = older.Teacher;
+            teachers[engineStep] = teacher;
+        }
         execution = execution with { Open = execution.Open.Add(role) };
+    }
+
+    /// <summary>One more version; there is room for one more than the staleness, and the oldest makes way.</summary>
+    private void Keep(Dictionary<long, string> versions, long version, string weights)
+    {
+        versions[version] = weights;
+        versions.Remove(version - 1 - Staleness);
+    }
+
+    private int Staleness => plan.Stages.First(s => s.Id == execution.Stage).Staleness;
+
+    private void DoAhead(RunAction action)
+    {
+        switch (action)
+        {
+            case RunAction.Load load:
+                Load(load.From);
+                break;
+            case RunAction.Journal journal:
+                Append([.. journal.Events]);
+                break;
+            case RunAction.ExecuteLanes execute:
+                ExecuteLanes(execute);
+                break;
+            default:
+                Assert.Fail($"{action} is not to be done ahead");
+                break;
+        }
     }
 
     private void Load(WireCursor from)
@@ -254,7 +311,7 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
             Groups =
             [
                 .. (choose(2) == 1 ? lane.Groups.Reverse() : lane.Groups)
-                    .Select(g => HashEngines.Group(policy, teacher, execute.Step.Step, positions[g])),
+                    .Select(g => HashEngines.Group(policies[execute.Step.PolicyVersion], teachers[execute.Step.PolicyVersion], execute.Step.Step, positions[g])),
             ],
         })).ToList();
         sent.AddRange(crossing);
@@ -288,11 +345,12 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
 
     private void Deliver(LaneCompleted result)
     {
-        var planned = Journal.OfType<StepPlanned>().LastOrDefault(p => p.Stage == execution.Stage && p.Step == engineStep + 1);
-        var inWork = state is { Status: RunStatus.Running, Stage.Completed: false } && execution is { Comparing: false } && planned is not null;
+        var planned = Journal.OfType<StepPlanned>().LastOrDefault(p => p.Stage == execution.Stage && p.Step == result.Step);
+        var inWork = state is { Status: RunStatus.Running, Stage.Completed: false } && execution is { Comparing: false } && planned is not null
+            && result.Step > engineStep && result.Step <= engineStep + 1 + Staleness;
         var journaled = Journal.OfType<GroupsAccepted>().FirstOrDefault(a => a.Stage == result.Stage && a.Step == result.Step && a.Lane == result.Lane);
         var expected = !inWork || (result.Stage, result.Step) != (planned!.Stage, planned.Step) ? LaneOutcome.Refused
-            : lanesIn.Contains(result.Lane) ? LaneOutcome.Duplicate
+            : lanesIn.Contains((result.Step, result.Lane)) ? LaneOutcome.Duplicate
             : journaled is null ? LaneOutcome.Accepted
             : Journal.OfType<StepApplied>().Any(a => a.Stage == result.Stage && a.Step == result.Step)
                 || journaled.Groups.Select(g => g.ThoughtsSha256).ToHashSet().SetEquals(result.Groups.Select(g => g.ThoughtsSha256))
@@ -306,14 +364,15 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
             return;
         execution = decision.Execution;
         if (expected is LaneOutcome.Accepted or LaneOutcome.Reproduced)
-            lanesIn.Add(result.Lane);
+            lanesIn.Add((result.Step, result.Lane));
     }
 
     private void Learn(StepPlanned step)
     {
         Assert.Equal(engineStep + 1, step.Step);
-        Assert.Equal(engineStep, step.PolicyVersion);
+        Assert.Equal(Math.Max(0, engineStep - Staleness), step.PolicyVersion);
         policy = HashEngines.Learn(policy, step.Step, RunDecisions.GroupsInOrder(execution), execution.DataAt(step.CursorFrom)!.Documents);
+        Keep(policies, step.Step, policy);
         execution = execution with
         {
             Learned = new StepLearned { Step = step.Step, PolicyVersion = step.Step, Loss = HashEngines.Number(policy), GradNorm = 1, ParametersSha256 = policy },
@@ -334,6 +393,8 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
     {
         execution = left;
         (policy, teacher, engineStep) = ("not open", "not open", 0);
+        policies.Clear();
+        teachers.Clear();
         lanesIn.Clear();
     }
 

@@ -97,6 +97,10 @@ public sealed class LearnerTests
         AssertClose(expected, [.. policy.Parameters.Gradients!.data<float>()], 1e-6);
         Assert.Equal(loss, applied.Loss, 1e-5);
         Assert.Equal(staleness > 0, applied.Metrics["clip_ratio/region_mean"] > 0);
+        // The behaviour log-probabilities were shifted by the same number in every token of a thought.
+        var shifts = groups.SelectMany(g => g.Sampled.Thoughts.SelectMany((t, i) => t.Tokens.Select(_ => Math.Abs(staleness * (i - 1.5))))).ToArray();
+        Assert.Equal(shifts.Average(), applied.Metrics["sampling/sampling_logp_difference/mean"], 1e-5);
+        Assert.Equal(shifts.Max(), applied.Metrics["sampling/sampling_logp_difference/max"], 1e-5);
     }
 
     [Fact]

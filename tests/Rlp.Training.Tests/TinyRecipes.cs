@@ -7,7 +7,7 @@ namespace Rlp.Training.Tests;
 /// <summary>An arithmetic recipe small enough for unit tests.</summary>
 internal static class TinyRecipes
 {
-    public static Recipe Arithmetic(long seed = 1, int lanes = 1, double beta = 0, int microBatchTokens = 16_384) => new()
+    public static Recipe Arithmetic(long seed = 1, int lanes = 1, double beta = 0, int microBatchTokens = 16_384, int staleness = 0) => new()
     {
         Name = "tiny",
         Seed = seed,
@@ -34,7 +34,7 @@ internal static class TinyRecipes
                 Optimizer = new OptimizerSettings { LearningRate = 1e-3 },
                 Rlp = new RlpSettings
                 {
-                    GroupSize = 4, Temperature = 0.9, MaxThoughtTokens = 6, Lanes = lanes, Beta = beta, Tau = 0.9,
+                    GroupSize = 4, Temperature = 0.9, MaxThoughtTokens = 6, Lanes = lanes, Beta = beta, Tau = 0.9, Staleness = staleness,
                     Positions = new PositionSettings { Strategy = PositionStrategyKind.Marker, Marker = "=" },
                 },
             },

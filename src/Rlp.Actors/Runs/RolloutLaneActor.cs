@@ -3,63 +3,101 @@ using Rlp.Actors.Nodes;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
+using Rlp.Training.Recipes;
 
 namespace Rlp.Actors.Runs;
 
 /// <summary>
-/// One lane of a run: has its groups sampled and scored by the workers of the node it stands on, at the same time, and delivers them to the
-/// run entity. Holds nothing that is not in its last command, so it may be lost and asked again anywhere.
+/// One lane of a run: has its groups of a step sampled and scored by the workers of the node it stands on, at the same time, and delivers them
+/// to the run entity. With a staleness it may have several steps at work. Holds nothing that is not in a command, so it may be lost and asked
+/// again anywhere.
 /// </summary>
 internal sealed class RolloutLaneActor : ReceiveActor
 {
+    /// <summary>One step's groups at work, under the request id that the workers know them by.</summary>
+    private sealed class Work(long requestId, ExecuteLane command)
+    {
+        public long RequestId { get; } = requestId;
+        public ExecuteLane Command { get; set; } = command;
+        public ThoughtsSampled? Sampled { get; set; }
+        public PositionsScored? Scored { get; set; }
+    }
+
     private readonly ActorSelection rollout = Context.ActorSelection(NodeSupervisor.PathOf(Role.Rollout));
     private readonly ActorSelection reward = Context.ActorSelection(NodeSupervisor.PathOf(Role.Reward));
     private readonly IActorRef runs;
-    private ExecuteLane? work;
-    private ThoughtsSampled? sampled;
-    private PositionsScored? scored;
+    private readonly List<Work> works = [];
 
     /// <summary>Random, so that an answer to this lane's predecessor is not taken for one to this lane.</summary>
-    private long requestId = Random.Shared.NextInt64(long.MaxValue / 2);
+    private long lastRequestId = Random.Shared.NextInt64(long.MaxValue / 2);
 
     public RolloutLaneActor(IActorRef runs)
     {
         this.runs = runs;
         Receive<ExecuteLane>(Begin);
-        Receive<ThoughtsSampled>(reply => reply.RequestId == requestId, reply =>
+        Receive<IEngineReply>(reply =>
         {
-            sampled = reply;
-            Deliver();
+            if (works.Find(w => w.RequestId == reply.RequestId) is not { } work)
+                return; // of work that was given up
+            switch (reply)
+            {
+                case ThoughtsSampled sampled:
+                    work.Sampled = sampled;
+                    break;
+                case PositionsScored scored:
+                    work.Scored = scored;
+                    break;
+                case EngineFailed failure:
+                    Fail(work, failure);
+                    return;
+            }
+            if (work is { Sampled: not null, Scored: not null })
+                Deliver(work, work.Sampled, work.Scored);
         });
-        Receive<PositionsScored>(reply => reply.RequestId == requestId, reply =>
-        {
-            scored = reply;
-            Deliver();
-        });
-        Receive<EngineFailed>(reply => reply.RequestId == requestId && work is not null, Fail);
-        Receive<IEngineReply>(_ => { }); // of work that was given up
     }
 
     private void Begin(ExecuteLane command)
     {
+        // What no run could still be waiting for: of another stage, or further away than any staleness.
+        works.RemoveAll(w => w.Command.Stage != command.Stage || Math.Abs(w.Command.Step - command.Step) > RlpSettings.MaximumStaleness);
         // The same work asked for again keeps its request id: the workers know it and do it once.
-        if (work is not { } open || (open.Stage, open.Step, open.PolicyVersion) != (command.Stage, command.Step, command.PolicyVersion))
+        var work = works.Find(w => (w.Command.Step, w.Command.PolicyVersion) == (command.Step, command.PolicyVersion));
+        if (work is null)
+            works.Add(work = new Work(++lastRequestId, command));
+        work.Command = command;
+        if (work.Sampled is null)
         {
-            requestId++;
-            (sampled, scored) = (null, null);
+            rollout.Tell(
+                new SampleThoughts
+                {
+                    RunId = command.RunId,
+                    RequestId = work.RequestId,
+                    Step = command.Step,
+                    PolicyVersion = command.PolicyVersion,
+                    Positions = command.Positions,
+                },
+                Self);
         }
-        work = command;
-        if (sampled is null)
-            rollout.Tell(new SampleThoughts { RunId = command.RunId, RequestId = requestId, Step = command.Step, Positions = command.Positions }, Self);
-        if (scored is null)
-            reward.Tell(new ScorePositions { RunId = command.RunId, RequestId = requestId, Step = command.Step, Positions = command.Positions }, Self);
+        if (work.Scored is null)
+        {
+            reward.Tell(
+                new ScorePositions
+                {
+                    RunId = command.RunId,
+                    RequestId = work.RequestId,
+                    Step = command.Step,
+                    PolicyVersion = command.PolicyVersion,
+                    Positions = command.Positions,
+                },
+                Self);
+        }
     }
 
-    private void Deliver()
+    private void Deliver(Work work, ThoughtsSampled sampled, PositionsScored scored)
     {
-        if (work is not { } done || sampled is null || scored is null)
-            return;
+        var done = work.Command;
         var evidence = done.Positions.Select((p, i) => (p.Group, scored.TeacherEvidence[i])).ToDictionary();
+        works.Remove(work);
         runs.Tell(new LaneCompleted
         {
             RunId = done.RunId,
@@ -71,29 +109,22 @@ internal sealed class RolloutLaneActor : ReceiveActor
             RolloutSeconds = sampled.Seconds,
             RewardSeconds = scored.Seconds,
         });
-        End();
     }
 
-    private void Fail(EngineFailed failure)
+    private void Fail(Work work, EngineFailed failure)
     {
+        works.Remove(work);
         runs.Tell(new LaneFailed
         {
-            RunId = work!.RunId,
-            Stage = work.Stage,
-            Step = work.Step,
-            Lane = work.Lane,
-            Attempt = work.Attempt,
+            RunId = work.Command.RunId,
+            Stage = work.Command.Stage,
+            Step = work.Command.Step,
+            Lane = work.Command.Lane,
+            Attempt = work.Command.Attempt,
             Role = failure.Role,
             Kind = failure.Kind,
             Message = failure.Message,
             EngineLost = failure.EngineLost,
         });
-        End();
-    }
-
-    private void End()
-    {
-        (work, sampled, scored) = (null, null, null);
-        requestId++;
     }
 }

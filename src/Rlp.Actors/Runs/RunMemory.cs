@@ -13,11 +13,13 @@ internal static class RunMemory
         var full = arenaLength * sizeof(float);
         var half = recipe.Model.Dtype == WeightType.Bfloat16 ? arenaLength * 2 : 0; // what passes compute with, beside the float32 of the rest
         var hasReference = recipe.Stages.Any(s => s.Rlp is { Beta: > 0 });
+        var staleness = recipe.Stages.Max(s => s.Rlp?.Staleness) ?? 0;
+        var versions = staleness == 0 ? 0 : staleness + 1; // see WeightHistory
         return new Dictionary<string, long>
         {
-            // Weights, gradients and AdamW's two moments; the initial weights where there is a KL penalty to them.
-            [WorkerActor.NameOf(Role.Learner)] = (4 * full) + (2 * half) + (!hasReference ? 0 : half > 0 ? half : full),
-            [WorkerActor.NameOf(Role.Ema)] = recipe.Stages.Any(s => s.Kind == StageKind.Rlp) ? full + half : 0,
+            // Weights, gradients and AdamW's two moments; the initial weights where there is a KL penalty to them; versions for sampling ahead.
+            [WorkerActor.NameOf(Role.Learner)] = (4 * full) + (2 * half) + ((versions + (hasReference ? 1 : 0)) * (half > 0 ? half : full)),
+            [WorkerActor.NameOf(Role.Ema)] = recipe.Stages.Any(s => s.Kind == StageKind.Rlp) ? full + half + (versions * (half > 0 ? half : full)) : 0,
         };
     }
 }

@@ -19,6 +19,7 @@ public static class RunPlans
             From = stage.From ?? "",
             Steps = stage.Steps,
             Lanes = stage.Rlp?.Lanes ?? 0,
+            Staleness = stage.Rlp?.Staleness ?? 0,
             CheckpointEvery = stage.CheckpointEvery,
             EvaluateEvery = recipe.Compare is null ? 0 : stage.EvaluateEvery,
             EvaluateProblems = recipe.Compare?.ProblemsWhileTraining ?? 0,

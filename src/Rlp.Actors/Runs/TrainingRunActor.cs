@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Text.Json;
 using Akka.Actor;
@@ -16,7 +15,6 @@ using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Queries;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
-using Rlp.Training.Checkpoints;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
 
@@ -24,8 +22,8 @@ namespace Rlp.Actors.Runs;
 
 /// <summary>
 /// The run entity. Decides nothing itself: <see cref="RunDecisions"/> says what is next from the journaled state and what this process holds;
-/// the entity journals, sends, and waits for one answer at a time (the lanes of a step answer side by side, and the next step's data is
-/// loaded meanwhile). It acts only on what is durable.
+/// the entity journals, sends, and waits for one answer at a time. Beside that, data of later steps are loaded, and where the recipe allows a
+/// staleness later steps are planned and their lanes sampled and scored. It acts only on what is durable.
 /// </summary>
 internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 {
@@ -45,26 +43,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         public static readonly CloseTimeout Instance = new();
     }
 
-    /// <summary>An engine call without an answer yet.</summary>
-    private sealed class Call(Role role, IEngineRequest request)
-    {
-        public Role Role { get; } = role;
-        public IEngineRequest Request { get; } = request;
-        public long Issued { get; } = Stopwatch.GetTimestamp();
-        public DateTimeOffset Since { get; } = DateTimeOffset.UtcNow;
-        public long Deadline { get; set; } = Stopwatch.GetTimestamp();
-        public bool Warned { get; set; }
-    }
-
-    /// <summary>A lane at work.</summary>
-    private sealed class LaneWork(ExecuteLane command)
-    {
-        public ExecuteLane Command { get; set; } = command;
-        public long Issued { get; } = Stopwatch.GetTimestamp();
-        public DateTimeOffset Since { get; } = DateTimeOffset.UtcNow;
-        public long Deadline { get; set; } = Stopwatch.GetTimestamp();
-        public bool Warned { get; set; }
-    }
+    /// <summary>Those who read weights close before the one that owns them: an engine at work must not lose what it reads.</summary>
+    private static readonly Role[][] ClosingOrder = [[Role.Data, Role.Rollout, Role.Reward], [Role.Ema], [Role.Learner]];
 
     private static readonly TimeSpan CloseWithin = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan IdleFor = TimeSpan.FromSeconds(60);
@@ -74,13 +54,14 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private readonly IActorRef lanes;
     private readonly IActorRef registry;
     private readonly string runFolder;
+    private readonly RunCheckpoints checkpoints;
     private readonly ActorSelection node;
     private readonly Dictionary<Role, ActorSelection> workers;
     private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly HashSet<IActorRef> subscribers = [];
     private readonly List<IActorRef> stoppers = [];
-    private readonly Dictionary<long, Call> calls = [];
-    private readonly Dictionary<int, LaneWork> laneWork = [];
+    private readonly Dictionary<long, EngineCall> calls = [];
+    private readonly Dictionary<(long Step, int Lane), LaneWork> laneWork = [];
     private readonly Dictionary<string, int> failures = [];
 
     private RunState state = RunState.Empty;
@@ -95,6 +76,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private RunAction? busy;
     private bool announceOpen;
     private WireCursor? prefetching;
+    private bool persisting;
+    private int closed;
     private CheckpointStage checkpointing;
     private long nextRequestId = Random.Shared.NextInt64(long.MaxValue / 2);
     private int nextAttempt;
@@ -119,6 +102,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         this.lanes = lanes;
         this.registry = registry;
         runFolder = options.RunFolder(runId);
+        checkpoints = new RunCheckpoints(runFolder);
         node = Context.ActorSelection($"/user/{NodeSupervisor.Name}");
         workers = Enum.GetValues<Role>().ToDictionary(role => role, role => Context.ActorSelection(NodeSupervisor.PathOf(role)));
 
@@ -145,7 +129,12 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Command<EngineFailed>(Lose);
         Command<IEngineReply>(Take);
         Command<Watch>(_ => NameWhatIsStuck());
-        Command<CloseTimeout>(_ => Ended());
+        Command<CloseTimeout>(_ =>
+        {
+            foreach (var role in ClosingOrder.Skip(closed + 1).SelectMany(roles => roles))
+                workers[role].Tell(new CloseEngine { RunId = runId }, Self);
+            Ended();
+        });
         Command<Terminated>(t => subscribers.Remove(t.ActorRef));
         Command<ReceiveTimeout>(_ =>
         {
@@ -325,27 +314,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             var interval = TimeSpan.FromTicks(Math.Max(TimeSpan.FromMilliseconds(50).Ticks, Math.Min(options.WarnAfter.Ticks, options.EngineDeadline.Ticks) / 4));
             Timers.StartPeriodicTimer(Watch.Instance, Watch.Instance, interval);
             TellRegistry();
-            ClearUnfinished();
+            foreach (var notice in checkpoints.ClearUnfinished())
+                Notice(notice);
             Advance();
         });
-    }
-
-    /// <summary>A checkpoint that was being written when its process died is none.</summary>
-    private void ClearUnfinished()
-    {
-        foreach (var unfinished in CheckpointFolder.FindUnfinished(runFolder))
-        {
-            var fate = "it is deleted";
-            try
-            {
-                Directory.Delete(unfinished, recursive: true);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                fate = $"it cannot be deleted ({e.Message})"; // an engine call of an earlier incarnation may still be writing it
-            }
-            Notice($"{unfinished} was not finished when its process ended; {fate}, the run goes on from its last committed checkpoint");
-        }
     }
 
     private void Refuse(FailureKind kind, string message)
@@ -361,7 +333,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         if (!active && !ending)
         {
-            Sender.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = Absolute(state.Checkpoints.LastOrDefault()) });
+            Sender.Tell(Stopped());
             return;
         }
         stoppers.Add(Sender);
@@ -402,8 +374,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                         Ask(Role.Data, id => new LoadData { RunId = runId, RequestId = id, From = load.From });
                     break;
                 case RunAction.ExecuteLanes execute:
-                    foreach (var lane in execute.Lanes)
-                        SendLane(execute.Step, lane);
+                    SendLanes(execute);
                     break;
                 case RunAction.Learn learn:
                     Learn(learn.Step);
@@ -427,22 +398,34 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 default:
                     throw new InvalidOperationException($"no way to do {action.GetType().Name}");
             }
-            Prefetch();
+            GoAhead();
         }
     }
 
-    private void Prefetch()
+    /// <summary>Begins what may be done beside the action in work and is not being done.</summary>
+    private void GoAhead()
     {
-        if (prefetching is null && RunDecisions.Prefetch(state, execution) is { } cursor && cursor != (busy as RunAction.Load)?.From)
-        {
-            prefetching = cursor;
-            Ask(Role.Data, id => new LoadData { RunId = runId, RequestId = id, From = cursor });
-        }
+        if (!active || ending || persisting || execution.Stage is null)
+            return;
+        foreach (var action in RunDecisions.Ahead(state, execution))
+            switch (action)
+            {
+                case RunAction.ExecuteLanes execute:
+                    SendLanes(execute);
+                    break;
+                case RunAction.Journal journal:
+                    Persist(journal.Events, GoAhead);
+                    return;
+                case RunAction.Load load when prefetching is null && load.From != (busy as RunAction.Load)?.From:
+                    prefetching = load.From;
+                    Ask(Role.Data, id => new LoadData { RunId = runId, RequestId = id, From = load.From });
+                    break;
+            }
     }
 
     private void Ask(Role role, Func<long, IEngineRequest> request)
     {
-        var call = new Call(role, request(++nextRequestId));
+        var call = new EngineCall(role, request(++nextRequestId));
         calls.Add(nextRequestId, call);
         workers[role].Tell(call.Request, Self);
     }
@@ -451,6 +434,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private void Persist(IReadOnlyList<IRunEvent> events, Action then)
     {
         options.OnJournal?.Invoke(events, false);
+        persisting = true;
         var started = Stopwatch.GetTimestamp();
         var left = events.Count;
         PersistAll(events, e =>
@@ -458,6 +442,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             state = state.Apply(e);
             if (--left > 0)
                 return;
+            persisting = false;
             options.OnJournal?.Invoke(events, true);
             timings = timings with { Journal = timings.Journal + Seconds(started) };
             then();
@@ -500,7 +485,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         {
             Stage = change.Stage,
             Comparing = change.Comparing,
-            Checkpoint = Absolute(change.Checkpoint),
+            Checkpoint = checkpoints.Absolute(change.Checkpoint),
             EngineStep = own ? change.Checkpoint!.Step : 0,
         };
         CloseAll();
@@ -508,7 +493,13 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private void CloseAll()
     {
-        foreach (var role in workers.Keys)
+        closed = 0;
+        CloseNext();
+    }
+
+    private void CloseNext()
+    {
+        foreach (var role in ClosingOrder[closed])
             Ask(role, id => new CloseEngine { RunId = runId, RequestId = id });
     }
 
@@ -527,6 +518,14 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         });
     }
 
+    /// <summary>Those that are at work already are not asked again.</summary>
+    private void SendLanes(RunAction.ExecuteLanes execute)
+    {
+        foreach (var lane in execute.Lanes)
+            if (!laneWork.ContainsKey((execute.Step.Step, lane.Lane)))
+                SendLane(execute.Step, lane);
+    }
+
     private void SendLane(StepPlanned step, LanePlan lane)
     {
         var positions = execution.DataAt(step.CursorFrom)!.Positions.ToDictionary(p => p.Group);
@@ -540,7 +539,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             Positions = [.. lane.Groups.Select(g => positions[g])],
             Attempt = ++nextAttempt,
         });
-        laneWork[lane.Lane] = work;
+        laneWork[(step.Step, lane.Lane)] = work;
         lanes.Tell(work.Command);
     }
 
@@ -560,6 +559,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         var groups = RunDecisions.GroupsInOrder(execution).Select(g => (g.Position.Group, g.ThoughtsSha256)).ToArray();
         var thoughts = state.Stage!.Plan.Rlp ? ThoughtDigest.OfStep(groups) : null;
+        foreach (var lane in RunDecisions.LanesInWork(execution))
+            timings = timings with { Rollout = timings.Rollout + lane.RolloutSeconds, Reward = timings.Reward + lane.RewardSeconds };
         var decision = RunDecisions.Finish(state, execution, thoughts, Seconds(stepStarted));
         if (decision.Events.Count > 0)
             Persist(decision.Events, () => StepFinished(decision));
@@ -609,8 +610,9 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 log.Info("run '{0}' refused a lane's result: {1}", runId, decision.Reason);
                 return;
             case LaneOutcome.Accepted or LaneOutcome.Reproduced or LaneOutcome.Diverged:
-                laneWork.Remove(result.Lane);
-                timings = timings with { Rollout = timings.Rollout + result.RolloutSeconds, Reward = timings.Reward + result.RewardSeconds };
+                laneWork.Remove((result.Step, result.Lane));
+                foreach (var waiting in laneWork.Values)
+                    waiting.BeginAnew(); // it may have waited for the engine that this one had
                 if (decision.Events.Count > 0)
                     Persist(decision.Events, () => LaneTaken(decision.Execution));
                 else
@@ -627,20 +629,25 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         LaneSettled();
     }
 
-    /// <summary>Goes on once no lane of the step is at work any more.</summary>
+    /// <summary>Goes on once no lane of the step in work is at work any more; what is sampled ahead waits for nobody.</summary>
     private void LaneSettled()
     {
-        if (laneWork.Count > 0 || busy is not RunAction.ExecuteLanes)
-            return;
-        busy = null;
-        Advance();
+        if (busy is RunAction.ExecuteLanes { Step.Step: var step } && !laneWork.Keys.Any(k => k.Step == step))
+        {
+            busy = null;
+            Advance();
+        }
+        else
+        {
+            GoAhead();
+        }
     }
 
     private void LoseLane(LaneFailed failure)
     {
-        if (!laneWork.TryGetValue(failure.Lane, out var work) || work.Command.Attempt != failure.Attempt || work.Command.Step != failure.Step)
+        if (!laneWork.TryGetValue((failure.Step, failure.Lane), out var work) || work.Command.Attempt != failure.Attempt)
             return;
-        laneWork.Remove(failure.Lane);
+        laneWork.Remove((failure.Step, failure.Lane));
         var role = failure.Role == WorkerActor.NameOf(Role.Reward) ? Role.Reward : Role.Rollout;
         if (!Retry($"lane {failure.Lane} of step {failure.Step} of stage '{failure.Stage}'", failure.Kind, failure.Message))
             return;
@@ -658,6 +665,11 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             case CloseEngine:
                 if (calls.Values.Any(c => c.Request is CloseEngine))
                     return;
+                if (++closed < ClosingOrder.Length)
+                {
+                    CloseNext();
+                    return;
+                }
                 if (ending)
                 {
                     Ended();
@@ -701,6 +713,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             busy = null;
             Advance();
         }
+        else
+        {
+            GoAhead();
+        }
     }
 
     private void ContinueCheckpoint(IEngineReply reply)
@@ -726,7 +742,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             RunId = runId,
             Stage = execution.Stage!,
             Step = commit.Step,
-            Path = Path.GetRelativePath(runFolder, written.Path), // the runs folder may be moved
+            Path = checkpoints.Relative(written.Path),
             Sha256 = written.Sha256,
         };
         Persist([committed], () =>
@@ -756,18 +772,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     /// <summary>The last two checkpoints of the running stage stay, and the final ones of the others.</summary>
     private void Prune(string stage, int keep)
     {
-        foreach (var old in state.Checkpoints.Where(c => c.Stage == stage).DistinctBy(c => c.Step).OrderByDescending(c => c.Step).Skip(keep))
-        {
-            try
-            {
-                if (Directory.Exists(Absolute(old)!.Path))
-                    Directory.Delete(Absolute(old)!.Path, recursive: true);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                Notice($"the old checkpoint {old.Path} cannot be deleted: {e.Message}");
-            }
-        }
+        foreach (var notice in checkpoints.Prune(state.Checkpoints, stage, keep))
+            Notice(notice);
     }
 
     // ---- failures ----
@@ -789,7 +795,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         }
         if (call.Request is OpenEngine { Checkpoint: not null } && failure.Kind == FailureKind.Data && call.Role is Role.Learner or Role.Ema)
         {
-            var journaled = state.Checkpoints.FindLast(c => Absolute(c)!.Path == execution.Checkpoint?.Path);
+            var journaled = state.Checkpoints.FindLast(c => checkpoints.Absolute(c)!.Path == execution.Checkpoint?.Path);
             if (journaled is not null)
             {
                 Unusable(journaled, failure.Message);
@@ -841,29 +847,22 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         foreach (var call in calls.Values.ToArray())
         {
-            if (Stopwatch.GetElapsedTime(call.Issued) > options.WarnAfter && !call.Warned)
-            {
-                call.Warned = true;
+            if (call.IsSlow(options.WarnAfter))
                 Notice($"{call.Request.GetType().Name}{AtStep()} has been with {NodeSupervisor.PathOf(call.Role)} since {call.Since:u}");
-            }
-            if (Stopwatch.GetElapsedTime(call.Deadline) > options.EngineDeadline && calls.ContainsKey(call.Request.RequestId))
+            if (calls.ContainsKey(call.Request.RequestId) && call.IsOverdue(options.EngineDeadline))
             {
-                call.Deadline = Stopwatch.GetTimestamp();
                 if (Retry($"{call.Request.GetType().Name} of stage '{execution.Stage}'{AtStep()}", FailureKind.Infrastructure, $"no answer from {NodeSupervisor.PathOf(call.Role)} within {options.EngineDeadline}"))
                     workers[call.Role].Tell(call.Request, Self); // the same id: a worker that has it does it once
             }
         }
-        foreach (var (lane, work) in laneWork.ToArray())
+        foreach (var (key, work) in laneWork.ToArray())
         {
-            if (Stopwatch.GetElapsedTime(work.Issued) > options.WarnAfter && !work.Warned)
+            if (work.IsSlow(options.WarnAfter))
+                Notice($"lane {key.Lane} of step {work.Command.Step} has been at work since {work.Since:u}");
+            if (laneWork.ContainsKey(key) && work.IsOverdue(options.EngineDeadline))
             {
-                work.Warned = true;
-                Notice($"lane {lane} of step {work.Command.Step} has been at work since {work.Since:u}");
-            }
-            if (Stopwatch.GetElapsedTime(work.Deadline) > options.EngineDeadline && laneWork.ContainsKey(lane))
-            {
-                work.Deadline = Stopwatch.GetTimestamp();
-                if (!Retry($"lane {lane} of step {work.Command.Step} of stage '{work.Command.Stage}'", FailureKind.Infrastructure, $"no result within {options.EngineDeadline}"))
+                var what = $"lane {key.Lane} of step {work.Command.Step} of stage '{work.Command.Stage}'";
+                if (!Retry(what, FailureKind.Infrastructure, $"no result within {options.EngineDeadline}"))
                     return;
                 work.Command = work.Command with { Attempt = ++nextAttempt };
                 lanes.Tell(work.Command);
@@ -895,7 +894,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         TellRegistry();
         Publish(new RunEnded { RunId = runId, Status = state.Status, Kind = state.FailureKind, Message = state.FailureMessage });
         foreach (var stopper in stoppers)
-            stopper.Tell(new RunStopped { RunId = runId, Status = state.Status, Checkpoint = Absolute(state.Checkpoints.LastOrDefault()) });
+            stopper.Tell(Stopped());
         Leave();
     }
 
@@ -920,10 +919,9 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private static double Seconds(long started) => Stopwatch.GetElapsedTime(started).TotalSeconds;
 
-    private string TemporaryFolder(long step) => CheckpointFolder.UnfinishedPath(runFolder, execution.Stage!, step);
+    private RunStopped Stopped() => new() { RunId = runId, Status = state.Status, Checkpoint = checkpoints.Absolute(state.Checkpoints.LastOrDefault()) };
 
-    private WireCheckpoint? Absolute(WireCheckpoint? checkpoint) =>
-        checkpoint is null ? null : checkpoint with { Path = Path.GetFullPath(Path.Combine(runFolder, checkpoint.Path)) };
+    private string TemporaryFolder(long step) => checkpoints.Unfinished(execution.Stage!, step);
 
     private void Notice(string message)
     {
@@ -941,7 +939,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private RunReport Report() => RunReport.Of(runId, state) with
     {
-        Doing = calls.Values.MinBy(c => c.Issued) is { } call ? $"{call.Request.GetType().Name} on {call.Role} since {call.Since:u}"
+        Doing = calls.Values.MinBy(c => c.Since) is { } call ? $"{call.Request.GetType().Name} on {call.Role} since {call.Since:u}"
             : laneWork.Count > 0 ? $"{laneWork.Count} lanes since {laneWork.Values.Min(l => l.Since):u}" : "",
         Duplicates = duplicates,
         Refused = refused,

@@ -21,7 +21,7 @@ internal sealed class RewardSeat(NodeOptions options, NodeWeights weights) : Eng
     {
         if (request is not ScorePositions score)
             throw Unknown(request);
-        var evidence = (engine ?? throw NotOpen(request)).Score([.. score.Positions.Select(WireFormat.Read)]);
+        var evidence = (engine ?? throw NotOpen(request)).Score(score.PolicyVersion, [.. score.Positions.Select(WireFormat.Read)]);
         return new PositionsScored { RunId = request.RunId, RequestId = request.RequestId, TeacherEvidence = evidence, Seconds = Since(started) };
     }
 }

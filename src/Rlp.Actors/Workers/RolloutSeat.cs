@@ -23,7 +23,7 @@ internal sealed class RolloutSeat(NodeOptions options, NodeWeights weights) : En
         switch (request)
         {
             case SampleThoughts sample:
-                var groups = open.Sample(sample.Step, [.. sample.Positions.Select(WireFormat.Read)]);
+                var groups = open.Sample(sample.Step, sample.PolicyVersion, [.. sample.Positions.Select(WireFormat.Read)]);
                 return new ThoughtsSampled
                 {
                     RunId = request.RunId,

@@ -18,7 +18,10 @@ internal static class WireFormat
     public static ScoredGroup Read(WireGroup group) => new(
         new SampledGroup(
             Read(group.Position),
-            [.. group.Thoughts.Select(t => new SampledThought(t.Tokens, t.LogProbabilities, t.Clipped, t.PredictedEvidence))]),
+            [.. group.Thoughts.Select(t => new SampledThought(t.Tokens, t.LogProbabilities, t.Clipped, t.PredictedEvidence))])
+        {
+            PolicyVersion = group.PolicyVersion,
+        },
         group.TeacherEvidence);
 
     public static WireGroup Write(SampledGroup group) => new()
@@ -32,6 +35,7 @@ internal static class WireFormat
             PredictedEvidence = t.PredictedEvidence,
         })],
         ThoughtsSha256 = group.ThoughtsSha256(),
+        PolicyVersion = group.PolicyVersion,
     };
 
     public static CheckpointReference? Read(WireCheckpoint? checkpoint) =>

@@ -245,6 +245,7 @@ public sealed class RecipeReader(SettingsReader keys)
         Beta = keys.Number($"{section}.beta", NumberBounds.NotNegative),
         Tau = keys.Number($"{section}.tau", NumberBounds.Share),
         Lanes = keys.Count($"{section}.lanes", 1),
+        Staleness = keys.Count($"{section}.staleness", 0, RlpSettings.MaximumStaleness),
     };
 
     private PositionSettings Positions(string section) => new()

@@ -42,6 +42,9 @@ public sealed record SampleThoughts : IEngineRequest
     [ProtoMember(2)] public long RequestId { get; init; }
     [ProtoMember(3)] public long Step { get; init; }
     [ProtoMember(4)] public WirePosition[] Positions { get; init; } = [];
+
+    /// <summary>Optimizer steps in the policy that is to sample.</summary>
+    [ProtoMember(5)] public long PolicyVersion { get; init; }
 }
 
 [ProtoContract]
@@ -59,6 +62,9 @@ public sealed record ScorePositions : IEngineRequest
     [ProtoMember(2)] public long RequestId { get; init; }
     [ProtoMember(3)] public long Step { get; init; }
     [ProtoMember(4)] public WirePosition[] Positions { get; init; } = [];
+
+    /// <summary>Optimizer steps in the teacher that is to score.</summary>
+    [ProtoMember(5)] public long PolicyVersion { get; init; }
 }
 
 [ProtoContract]

@@ -42,7 +42,10 @@ public sealed record StepPlanned : IRunEvent
     /// <summary>Empty for a step of next-token prediction.</summary>
     [ProtoMember(6)] public LanePlan[] Lanes { get; init; } = [];
 
-    /// <summary>Optimizer steps in the policy that samples: always <see cref="Step"/> - 1 on-policy.</summary>
+    /// <summary>
+    /// Optimizer steps in the policy that samples, and in the teacher that scores: <see cref="Step"/> - 1 on-policy, see
+    /// <see cref="StagePlan.BehaviourVersion"/>.
+    /// </summary>
     [ProtoMember(7)] public long PolicyVersion { get; init; }
 }
 

@@ -47,6 +47,9 @@ public sealed record WireGroup
     [ProtoMember(2)] public WireThought[] Thoughts { get; init; } = [];
     [ProtoMember(3, IsRequired = true)] public double TeacherEvidence { get; init; }
     [ProtoMember(4)] public string ThoughtsSha256 { get; init; } = "";
+
+    /// <summary>Optimizer steps in the policy that sampled the thoughts.</summary>
+    [ProtoMember(5)] public long PolicyVersion { get; init; }
 }
 
 /// <summary>A committed checkpoint folder and the SHA-256 of its manifest.</summary>
@@ -140,6 +143,12 @@ public sealed record StagePlan
     /// <summary>Steps between evaluations inside the stage; 0 never evaluates.</summary>
     [ProtoMember(7)] public long EvaluateEvery { get; init; }
     [ProtoMember(8)] public int EvaluateProblems { get; init; }
+
+    /// <summary>Steps whose thoughts may be sampled ahead of the step in work; 0 is on-policy.</summary>
+    [ProtoMember(9)] public int Staleness { get; init; }
+
+    /// <summary>Optimizer steps in the policy that samples a step's thoughts: a function of the step, never of what happens to be ready.</summary>
+    public long BehaviourVersion(long step) => Math.Max(0, step - 1 - Staleness);
 }
 
 /// <summary>One row of the final comparison: the name it is shown under and the stage whose final weights it measures.</summary>

@@ -36,11 +36,12 @@ public sealed record Execution
     /// <summary>Steps of the stage that learner and teacher hold.</summary>
     public long EngineStep { get; init; }
 
-    /// <summary>Data that was loaded, by the cursor it begins at: at most the step in work and the one after it.</summary>
+    /// <summary>Data that was loaded, by the cursor it begins at: at most the steps in reach and the one after them.</summary>
     public ImmutableList<DataLoaded> Data { get; init; } = [];
 
-    /// <summary>Results of the lanes of the step in work.</summary>
-    public ImmutableDictionary<int, LaneCompleted> Lanes { get; init; } = ImmutableDictionary<int, LaneCompleted>.Empty;
+    /// <summary>Results of the lanes of the steps in reach: the one in work and, with staleness, those sampled ahead of it.</summary>
+    public ImmutableDictionary<(long Step, int Lane), LaneCompleted> Lanes { get; init; } =
+        ImmutableDictionary<(long Step, int Lane), LaneCompleted>.Empty;
 
     /// <summary>The learner's result of the step in work, while the teacher is not updated yet.</summary>
     public StepLearned? Learned { get; init; }

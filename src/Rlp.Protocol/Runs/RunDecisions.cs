@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
@@ -58,44 +57,60 @@ public static class RunDecisions
             return new RunAction.Evaluate(stage.Plan.Id, stage.Applied, stage.Plan.EvaluateProblems, Compared: false);
         if (stage.Applied == stage.Plan.Steps)
             return new RunAction.Journal(new StageCompleted { RunId = state.RunId, Stage = stage.Plan.Id, Seconds = stage.Seconds });
-        if (stage.Open is { } open)
+        if (stage.PlanOf(stage.Applied + 1) is { } open)
             return Work(state, execution, stage.Plan, open);
         return execution.DataAt(stage.Cursor) is { } data ? new RunAction.Journal(Plan(state.RunId, stage, data)) : new RunAction.Load(stage.Cursor);
     }
 
-    /// <summary>The cursor whose data may be loaded while the step in work goes on; null where there is none or it is loaded.</summary>
-    public static WireCursor? Prefetch(RunState state, Execution execution)
+    /// <summary>
+    /// What may be done beside the action that <see cref="Next"/> names, in this order: the lanes of the steps after the one in work whose
+    /// policy the engines hold, the plan of one more such step, and the loading of the data that comes next. None of it decides a number:
+    /// which policy samples a step is part of its plan.
+    /// </summary>
+    public static IReadOnlyList<RunAction> Ahead(RunState state, Execution execution)
     {
-        if (state is not { Status: RunStatus.Running, Stage: { Completed: false } stage } || execution.StopReason is not null
-            || execution.Stage != stage.Plan.Id || !execution.Open.Contains(Role.Data))
-            return null;
-        var inWork = execution.EngineStep < stage.Applied ? stage.Steps[(int)execution.EngineStep].Planned : stage.Open;
-        if (inWork is null || inWork.Step >= stage.Plan.Steps)
-            return null;
-        return execution.DataAt(inWork.CursorTo) is null ? inWork.CursorTo : null;
+        if (state is not { Status: RunStatus.Running, Stage: { Completed: false } stage } || execution.StopReason is not null)
+            return [];
+        var reach = StepsInReach(stage, execution).ToArray();
+        if (reach.Length == 0)
+            return [];
+        var actions = new List<RunAction>();
+        if (MissingRole(execution, [Role.Rollout, Role.Reward]) is null)
+            foreach (var step in reach[1..])
+                if (execution.DataAt(step.CursorFrom)?.To == step.CursorTo && MissingLanes(execution, step) is { Length: > 0 } missing)
+                    actions.Add(new RunAction.ExecuteLanes(step, missing));
+        if (PlanAhead(state, execution) is { } planned)
+            actions.Add(new RunAction.Journal(planned));
+        if (execution.Open.Contains(Role.Data) && UnloadedCursor(stage, execution, reach) is { } cursor)
+            actions.Add(new RunAction.Load(cursor));
+        return actions;
     }
 
     /// <summary>Takes a lane's delivery: each group once, whatever arrives twice, late or out of turn.</summary>
     public static LaneDecision Accept(RunState state, Execution execution, LaneCompleted result)
     {
-        if (state.Status != RunStatus.Running || state.Stage is not { Completed: false } stage || StepInWork(stage, execution) is not { } step)
+        if (state is not { Status: RunStatus.Running, Stage: { Completed: false } stage } || StepsInReach(stage, execution).ToArray() is not { Length: > 0 } reach)
             return Refused($"the run is {state.Status} and has no step in work");
-        if (result.Stage != stage.Plan.Id || result.Step != step.Step || result.PolicyVersion != step.PolicyVersion)
-            return Refused($"stage '{stage.Plan.Id}' step {step.Step} of policy {step.PolicyVersion} is in work, not '{result.Stage}' {result.Step} of {result.PolicyVersion}");
+        if (result.Stage != stage.Plan.Id || Array.Find(reach, s => s.Step == result.Step && s.PolicyVersion == result.PolicyVersion) is not { } step)
+        {
+            var steps = string.Join(", ", reach.Select(s => $"step {s.Step} of policy {s.PolicyVersion}"));
+            return Refused($"stage '{stage.Plan.Id}' {steps} is in work, not '{result.Stage}' {result.Step} of {result.PolicyVersion}");
+        }
         if (step.Lanes.FirstOrDefault(l => l.Lane == result.Lane) is not { } lane)
             return Refused($"step {step.Step} has no lane {result.Lane}");
         if (!lane.Groups.Order().SequenceEqual(result.Groups.Select(g => g.Position.Group).Order()))
             return Refused($"lane {result.Lane} of step {step.Step} holds other groups than [{string.Join(", ", lane.Groups)}]");
-        if (execution.Lanes.ContainsKey(result.Lane))
+        if (execution.Lanes.ContainsKey((step.Step, result.Lane)))
             return new LaneDecision(LaneOutcome.Duplicate, [], execution, $"lane {result.Lane} of step {step.Step} is in already");
 
-        var taken = execution with { Lanes = execution.Lanes.Add(result.Lane, result) };
+        var taken = execution with { Lanes = execution.Lanes.Add((step.Step, result.Lane), result) };
         if (step.Step <= stage.Applied)
             return new LaneDecision(LaneOutcome.Reproduced, [], taken); // the step's own digest is compared when it is finished
         var groups = result.Groups.Select(Accepted).ToArray();
-        var journaled = groups.Where(g => stage.Accepted.ContainsKey(g.Group)).ToArray();
+        var before = stage.Planned[(int)(step.Step - stage.Applied) - 1].Accepted;
+        var journaled = groups.Where(g => before.ContainsKey(g.Group)).ToArray();
         foreach (var group in journaled)
-            if (Difference(stage.Accepted[group.Group], group) is { } difference)
+            if (Difference(before[group.Group], group) is { } difference)
                 return new LaneDecision(LaneOutcome.Diverged, Diverged(state, step.Step, difference), execution);
         if (journaled.Length == groups.Length)
             return new LaneDecision(LaneOutcome.Reproduced, [], taken);
@@ -105,7 +120,7 @@ public static class RunDecisions
             Stage = stage.Plan.Id,
             Step = step.Step,
             Lane = result.Lane,
-            Groups = [.. groups.Where(g => !stage.Accepted.ContainsKey(g.Group))],
+            Groups = [.. groups.Where(g => !before.ContainsKey(g.Group))],
         };
         return new LaneDecision(LaneOutcome.Accepted, [accepted], taken);
 
@@ -141,8 +156,8 @@ public static class RunDecisions
         var after = execution with
         {
             EngineStep = step.Step,
-            Data = execution.Data.RemoveAll(d => d.From != step.CursorTo),
-            Lanes = ImmutableDictionary<int, LaneCompleted>.Empty,
+            Data = execution.Data.RemoveAll(d => d.From == step.CursorFrom),
+            Lanes = execution.Lanes.RemoveRange(execution.Lanes.Keys.Where(k => k.Step == step.Step)),
             Learned = null,
             TeacherUpdated = false,
         };
@@ -152,7 +167,8 @@ public static class RunDecisions
                 ? new StepDecision(Diverged(state, step.Step, difference), execution, applied, Replayed: true)
                 : new StepDecision([], after, applied, Replayed: true);
         }
-        return Next(state.Apply(applied), after) is RunAction.Journal { Events: [StepPlanned planned] }
+        var next = state.Apply(applied);
+        return (Next(next, after) is RunAction.Journal { Events: [StepPlanned first] } ? first : PlanAhead(next, after)) is { } planned
             ? new StepDecision([applied, planned], after, applied, Replayed: false)
             : new StepDecision([applied], after, applied, Replayed: false);
     }
@@ -165,15 +181,28 @@ public static class RunDecisions
         role is Role.Learner or Role.Ema ? execution.WithoutEngines() : execution with { Open = execution.Open.Remove(role) };
 
     /// <summary>The step that is executed: one that the journal holds and the engines do not, else the planned one; null where none is.</summary>
-    public static StepPlanned? StepInWork(StageState stage, Execution execution)
+    public static StepPlanned? StepInWork(StageState stage, Execution execution) => StepsInReach(stage, execution).FirstOrDefault();
+
+    /// <summary>
+    /// The journaled steps that may be sampled, in order: the one in work and as many after it as the stage's staleness allows, all of policies
+    /// that the engines hold.
+    /// </summary>
+    public static IEnumerable<StepPlanned> StepsInReach(StageState stage, Execution execution)
     {
         if (execution.Stage != stage.Plan.Id || execution.Comparing)
-            return null;
-        return execution.EngineStep < stage.Applied ? stage.Steps[(int)execution.EngineStep].Planned : stage.Open;
+            yield break;
+        for (var step = execution.EngineStep + 1; step <= execution.EngineStep + 1 + stage.Plan.Staleness; step++)
+            if (stage.PlanOf(step) is { } planned)
+                yield return planned;
     }
 
     /// <summary>The scored groups of the step in work in the order of their ids: the order in which the learner sums.</summary>
-    public static IEnumerable<WireGroup> GroupsInOrder(Execution execution) => execution.Lanes.Values.SelectMany(l => l.Groups).OrderBy(g => g.Position.Group);
+    public static IEnumerable<WireGroup> GroupsInOrder(Execution execution) =>
+        LanesInWork(execution).SelectMany(l => l.Groups).OrderBy(g => g.Position.Group);
+
+    /// <summary>The results of the lanes of the step in work.</summary>
+    public static IEnumerable<LaneCompleted> LanesInWork(Execution execution) =>
+        execution.Lanes.Where(l => l.Key.Step == execution.EngineStep + 1).Select(l => l.Value);
 
     /// <summary>S_pred - S_ema of each thought (eq. 5), in nats.</summary>
     public static IEnumerable<double> Rewards(WireGroup group) => group.Thoughts.Select(t => t.PredictedEvidence - group.TeacherEvidence);
@@ -232,7 +261,7 @@ public static class RunDecisions
             return new RunAction.Load(step.CursorFrom);
         if (data.To != step.CursorTo)
             return new RunAction.Journal(Diverged(state, step.Step, ("cursor", Text(step.CursorTo), Text(data.To))));
-        var missing = step.Lanes.Where(l => !execution.Lanes.ContainsKey(l.Lane)).ToArray();
+        var missing = MissingLanes(execution, step);
         if (execution.Learned is null && missing.Length > 0)
             return new RunAction.ExecuteLanes(step, missing);
         if (execution.Learned is null)
@@ -244,12 +273,36 @@ public static class RunDecisions
     {
         RunId = runId,
         Stage = stage.Plan.Id,
-        Step = stage.Applied + 1,
+        Step = stage.Applied + stage.Planned.Count + 1,
         CursorFrom = data.From,
         CursorTo = data.To,
         Lanes = stage.Plan.Rlp ? Lanes([.. data.Positions.Select(p => p.Group)], stage.Plan.Lanes) : [],
-        PolicyVersion = stage.Applied,
+        PolicyVersion = stage.Plan.BehaviourVersion(stage.Applied + stage.Planned.Count + 1),
     };
+
+    /// <summary>The plan of one more step whose policy is durable while an earlier one is in work; null where the staleness allows none.</summary>
+    private static StepPlanned? PlanAhead(RunState state, Execution execution)
+    {
+        if (state.Stage is not { Completed: false, Planned: [.., var last] } stage)
+            return null;
+        if (execution.StopReason is not null || execution.EngineStep != stage.Applied)
+            return null;
+        return stage.Planned.Count <= stage.Plan.Staleness && last.Plan.Step < stage.Plan.Steps && execution.DataAt(last.Plan.CursorTo) is { } data
+            ? Plan(state.RunId, stage, data)
+            : null;
+    }
+
+    /// <summary>Where the first data begin that a step after the one in work needs and that are not loaded; null where there are none.</summary>
+    private static WireCursor? UnloadedCursor(StageState stage, Execution execution, StepPlanned[] reach)
+    {
+        var cursors = reach[1..].Select(s => s.CursorFrom);
+        if (reach[^1].Step < stage.Plan.Steps)
+            cursors = cursors.Append(reach[^1].CursorTo);
+        return cursors.FirstOrDefault(c => execution.DataAt(c) is null);
+    }
+
+    private static LanePlan[] MissingLanes(Execution execution, StepPlanned step) =>
+        [.. step.Lanes.Where(l => !execution.Lanes.ContainsKey((step.Step, l.Lane)))];
 
     /// <summary>Consecutive slices whose sizes differ by at most one; a pure function, because the shapes of a batch decide its bits.</summary>
     private static LanePlan[] Lanes(int[] groups, int lanes)

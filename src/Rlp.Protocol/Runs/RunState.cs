@@ -7,19 +7,28 @@ namespace Rlp.Protocol.Runs;
 /// <summary>A step as the journal holds it: what a replay executes and must reproduce. The metrics are dropped.</summary>
 public sealed record JournaledStep(StepPlanned Planned, StepApplied Applied);
 
-/// <summary>The stage that was started last. <see cref="Open"/> is planned and not applied; <see cref="Accepted"/> are its groups so far.</summary>
+/// <summary>A step that is planned and not applied, with the groups that were accepted so far.</summary>
+public sealed record PlannedStep(StepPlanned Plan, ImmutableDictionary<int, AcceptedGroup> Accepted);
+
+/// <summary>
+/// The stage that was started last. <see cref="Planned"/> are the steps after the last applied one, in order: at most the stage's staleness
+/// beyond the first.
+/// </summary>
 public sealed record StageState(
     StagePlan Plan,
     WireCheckpoint? StartedFrom,
     WireCursor Cursor,
     ImmutableList<JournaledStep> Steps,
-    StepPlanned? Open,
-    ImmutableDictionary<int, AcceptedGroup> Accepted,
+    ImmutableList<PlannedStep> Planned,
     ImmutableHashSet<long> Evaluated,
     double Seconds,
     bool Completed)
 {
     public long Applied => Steps.Count;
+
+    /// <summary>The journaled plan of a step; null where there is none.</summary>
+    public StepPlanned? PlanOf(long step) =>
+        step <= Applied ? Steps[(int)step - 1].Planned : step - Applied <= Planned.Count ? Planned[(int)(step - Applied) - 1].Plan : null;
 }
 
 /// <summary>Where a run stands: a pure function of its journal.</summary>
@@ -66,10 +75,10 @@ public sealed record RunState
         StageStarted e => this with
         {
             Stage = new StageState(
-                Plan.Stages.First(s => s.Id == e.Stage), e.From, new WireCursor(), [], null, ImmutableDictionary<int, AcceptedGroup>.Empty, [], 0, false),
+                Plan.Stages.First(s => s.Id == e.Stage), e.From, new WireCursor(), [], [], [], 0, false),
         },
-        StepPlanned e => this with { Stage = InStage(e.Stage, e.Step, 1, e) with { Open = e } },
-        GroupsAccepted e => this with { Stage = Accept(InStage(e.Stage, e.Step, 1, e), e) },
+        StepPlanned e => this with { Stage = Open(InStage(e.Stage, e.Step, 1 + (Stage?.Planned.Count ?? 0), e), e) },
+        GroupsAccepted e => this with { Stage = Accept(InStage(e.Stage, e.Step, AheadOf(e.Step), e), e) },
         StepApplied e => this with { Stage = Close(InStage(e.Stage, e.Step, 1, e), e) },
         CheckpointCommitted e => this with { Checkpoints = Checkpoints.Add(new WireCheckpoint { Stage = e.Stage, Step = e.Step, Path = e.Path, Sha256 = e.Sha256 }) },
         StageEvaluated { Compared: true } e => this with { Compared = Compared.Add(e.Stage) },
@@ -94,26 +103,41 @@ public sealed record RunState
         return Checkpoints.FindLast(c => c.Stage == stage && c.Step == steps);
     }
 
+    /// <summary>How far the step is ahead of the applied ones where it is planned; else 1, which only the next step is.</summary>
+    private int AheadOf(long step) => Stage is { } stage && step > stage.Applied && stage.PlanOf(step) is not null ? (int)(step - stage.Applied) : 1;
+
+    private static StageState Open(StageState stage, StepPlanned e) => stage.Planned.Count <= stage.Plan.Staleness
+        ? stage with { Planned = stage.Planned.Add(new PlannedStep(e, ImmutableDictionary<int, AcceptedGroup>.Empty)) }
+        : throw new InvalidOperationException(
+            $"the journal plans step {e.Step} of stage '{e.Stage}' with {stage.Applied} steps applied, "
+                + $"which a staleness of {stage.Plan.Staleness} does not allow");
+
     /// <summary>Of two lane results for the same group the first is in the journal; a second entry would be a defect of the decider.</summary>
     private static StageState Accept(StageState stage, GroupsAccepted e)
     {
-        if (e.Groups.FirstOrDefault(g => stage.Accepted.ContainsKey(g.Group)) is { } twice)
+        if (e.Step - stage.Applied > stage.Planned.Count)
+            throw new InvalidOperationException($"the journal accepts groups of step {e.Step} of stage '{e.Stage}', which it did not plan");
+        var index = (int)(e.Step - stage.Applied) - 1;
+        var step = stage.Planned[index];
+        if (e.Groups.FirstOrDefault(g => step.Accepted.ContainsKey(g.Group)) is { } twice)
             throw new InvalidOperationException($"the journal accepts group {twice.Group} of stage '{e.Stage}' step {e.Step} twice");
-        return stage with { Accepted = stage.Accepted.AddRange(e.Groups.Select(g => KeyValuePair.Create(g.Group, g))) };
+        var accepted = step.Accepted.AddRange(e.Groups.Select(g => KeyValuePair.Create(g.Group, g)));
+        return stage with { Planned = stage.Planned.SetItem(index, step with { Accepted = accepted }) };
     }
 
     private static StageState Close(StageState stage, StepApplied e)
     {
-        var open = stage.Open ?? throw new InvalidOperationException($"the journal applies step {e.Step} of stage '{e.Stage}', which it did not plan");
-        var missing = open.Lanes.SelectMany(l => l.Groups).Where(g => !stage.Accepted.ContainsKey(g)).ToArray();
+        if (stage.Planned.IsEmpty)
+            throw new InvalidOperationException($"the journal applies step {e.Step} of stage '{e.Stage}', which it did not plan");
+        var step = stage.Planned[0];
+        var missing = step.Plan.Lanes.SelectMany(l => l.Groups).Where(g => !step.Accepted.ContainsKey(g)).ToArray();
         if (missing.Length > 0)
             throw new InvalidOperationException($"the journal applies step {e.Step} of stage '{e.Stage}' without its group {missing[0]}");
         return stage with
         {
-            Steps = stage.Steps.Add(new JournaledStep(open, e with { Metrics = [] })),
-            Cursor = open.CursorTo,
-            Open = null,
-            Accepted = ImmutableDictionary<int, AcceptedGroup>.Empty,
+            Steps = stage.Steps.Add(new JournaledStep(step.Plan, e with { Metrics = [] })),
+            Cursor = step.Plan.CursorTo,
+            Planned = stage.Planned.RemoveAt(0),
             Seconds = stage.Seconds + e.Seconds,
         };
     }

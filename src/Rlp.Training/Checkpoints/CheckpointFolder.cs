@@ -18,6 +18,13 @@ public static class CheckpointFolder
     public const string Reference = "reference.safetensors";
 
     public const string ModelConfig = "config.json";
+
+    /// <summary>An older policy that a step after the checkpoint is sampled with; only where the staleness is above zero.</summary>
+    public static string Behaviour(long version) => $"behaviour-{version}.safetensors";
+
+    /// <summary>The teacher that belongs to <see cref="Behaviour"/>.</summary>
+    public static string BehaviourTeacher(long version) => $"behaviour-teacher-{version}.safetensors";
+
     public const string Manifest = "manifest.json";
 
     /// <summary>Suffix of a folder that is being written; one found later is what a crash left behind.</summary>

@@ -18,6 +18,9 @@ public sealed record SampledThought(int[] Tokens, float[] LogProbabilities, bool
 /// <summary>The G thoughts of one position.</summary>
 public sealed record SampledGroup(GroupPosition Position, IReadOnlyList<SampledThought> Thoughts)
 {
+    /// <summary>Optimizer steps in the policy that sampled them.</summary>
+    public long PolicyVersion { get; init; }
+
     /// <summary>Lower-case hexadecimal SHA-256 over the group id and, for each thought, its length, tokens and log-probability bits.</summary>
     public string ThoughtsSha256() => ThoughtDigest.Of(this);
 }
@@ -82,10 +85,10 @@ public interface IEngineFactory
     /// <summary>Opened after the learner, whose weights it starts from where the checkpoint is not of this stage (phi &lt;- theta).</summary>
     ITeacherEngine OpenTeacher(StageContext context, CheckpointReference? checkpoint);
 
-    /// <summary>Opened after the learner: samples from the policy published in <see cref="StageContext.Weights"/>.</summary>
+    /// <summary>Opened after the learner: samples from the policies published in <see cref="StageContext.Weights"/>.</summary>
     IRolloutEngine OpenRollout(StageContext context);
 
-    /// <summary>Opened after the teacher: scores with the teacher published in <see cref="StageContext.Weights"/>.</summary>
+    /// <summary>Opened after the teacher: scores with the teachers published in <see cref="StageContext.Weights"/>.</summary>
     IRewardEngine OpenReward(StageContext context);
 }
 
@@ -97,17 +100,22 @@ public interface IDataEngine : IDisposable
 
 public interface IRolloutEngine : IDisposable
 {
-    /// <summary>Samples G thoughts for each position from the behaviour policy (steps 1, 3 and 6 of Algorithm 1).</summary>
-    IReadOnlyList<SampledGroup> Sample(long step, IReadOnlyList<GroupPosition> positions);
+    /// <summary>
+    /// Samples G thoughts for each position from the behaviour policy and reads S_pred from the same state (steps 1, 3 and 6 of Algorithm 1):
+    /// with a staleness too, S_pred is the prediction of the policy that thought.
+    /// </summary>
+    /// <param name="policyVersion">Optimizer steps in the behaviour policy, see <see cref="RlpSettings.BehaviourVersion"/>.</param>
+    IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions);
 
-    /// <summary>Accuracy with and without thinking on the first <paramref name="problems"/> held-out problems.</summary>
+    /// <summary>Of the policy as it is now: accuracy with and without thinking on the first <paramref name="problems"/> held-out problems.</summary>
     EvaluationResult Evaluate(int problems);
 }
 
 public interface IRewardEngine : IDisposable
 {
     /// <summary>S_ema of each position in nats (step 5 of Algorithm 1).</summary>
-    double[] Score(IReadOnlyList<GroupPosition> positions);
+    /// <param name="policyVersion">Optimizer steps in the policy that the teacher followed: that of the behaviour policy.</param>
+    double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions);
 }
 
 public interface ILearnerEngine : IDisposable
@@ -121,7 +129,7 @@ public interface ILearnerEngine : IDisposable
     /// <summary>One optimizer step of an NTP stage.</summary>
     AppliedStep ApplyNtp(long step, IReadOnlyList<int[]> documents);
 
-    /// <summary>Writes policy and optimizer into the checkpoint folder that is being made.</summary>
+    /// <summary>Writes policy, optimizer and the older policies that later steps are sampled with into the folder that is being made.</summary>
     void WriteCheckpoint(string folder);
 
     /// <summary>Writes the manifest, flushes, and renames the folder to its final name, which it returns with the manifest's digest.</summary>
@@ -133,6 +141,6 @@ public interface ITeacherEngine : IDisposable
     /// <summary>phi &lt;- tau phi + (1 - tau) theta, after every optimizer step of an RLP stage (step 10 of Algorithm 1).</summary>
     void Update();
 
-    /// <summary>Writes the teacher into the checkpoint folder that is being made.</summary>
+    /// <summary>Writes the teacher, and the older ones that later steps are scored with, into the checkpoint folder that is being made.</summary>
     void WriteCheckpoint(string folder);
 }

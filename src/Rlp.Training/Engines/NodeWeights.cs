@@ -4,7 +4,8 @@ namespace Rlp.Training.Engines;
 
 /// <summary>
 /// The weights that engines of one node share by handle (zero copy): the learner publishes its policy, the teacher its phi, rollout and reward
-/// read them. Safe because an on-policy step never samples or scores while it learns; the run entity orders the calls.
+/// read them. Safe because an on-policy step never samples or scores while it learns; the run entity orders the calls. Where steps are sampled
+/// ahead, learner and teacher publish a <see cref="WeightHistory"/> each, and those who sample and score read nothing else meanwhile.
 /// </summary>
 public sealed class NodeWeights
 {

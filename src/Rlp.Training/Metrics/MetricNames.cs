@@ -33,6 +33,18 @@ public static class MetricNames
     /// <summary>Share of thought tokens in [0, 1] clipped on either side: the sum of the two.</summary>
     public const string ClipRatioRegion = "clip_ratio/region_mean";
 
+    /// <summary>
+    /// Mean over thought tokens of |log pi_theta(token) - log pi_theta_old(token)| when the update begins, nats: what sampler and learner disagree
+    /// by. On-policy only the rounding of two ways to compute the same number (about 1e-6 in float32); with a staleness also the policy's change.
+    /// </summary>
+    public const string SamplingLogpDifferenceMean = "sampling/sampling_logp_difference/mean";
+
+    /// <summary>The largest such difference of the step, nats.</summary>
+    public const string SamplingLogpDifferenceMax = "sampling/sampling_logp_difference/max";
+
+    /// <summary>Mean number of optimizer steps between the policy that sampled a group and the one that learns from it; 0 on-policy.</summary>
+    public const string Staleness = "rlp/staleness";
+
     /// <summary>Token-level KL divergence to the stage's initial policy, nats; logged when beta is above 0.</summary>
     public const string Kl = "kl";
 
@@ -88,7 +100,10 @@ public static class MetricNames
     /// <summary>Wall time of persisting the step's events, seconds.</summary>
     public const string JournalSeconds = "time/journal_s";
 
-    /// <summary>Wall time of the whole step, seconds.</summary>
+    /// <summary>
+    /// Wall time of the whole step, seconds. Where steps are sampled ahead it runs from the end of the step before, and the parts, which overlap,
+    /// can add up to more.
+    /// </summary>
     public const string StepSeconds = "time/step_s";
 
     /// <summary>Tokens processed per second of <see cref="StepSeconds"/>.</summary>

@@ -322,6 +322,19 @@ public sealed record RlpSettings
 
     /// <summary>Logical slices of a step's groups. Part of the recipe because the shapes of a batch decide its bits.</summary>
     public int Lanes { get; init; } = 1;
+
+    /// <summary>
+    /// k, from 0 to <see cref="MaximumStaleness"/>: step s is sampled with the policy after step max(0, s - 1 - k), exactly, so that k steps can
+    /// be sampled while an earlier one is learned. 0, the paper's, is on-policy.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Staleness { get; init; }
+
+    /// <summary>Each version between sampler and learner takes a copy of policy and teacher.</summary>
+    public const int MaximumStaleness = 8;
+
+    /// <summary>Optimizer steps in the policy that samples the thoughts of a step, and in the teacher that scores them.</summary>
+    public long BehaviourVersion(long step) => Math.Max(0, step - 1 - Staleness);
 }
 
 /// <summary>The evaluation that ends a recipe: accuracy with and without thinking on held-out problems.</summary>

@@ -44,6 +44,7 @@ public sealed class RecipeFileTests
     [InlineData("cpt.from = rlp", "'cpt.from' is 'rlp', which does not run before cpt; expected pretrain or \"\" (random weights)")]
     [InlineData("rlp.positions.strategy = marker", "'rlp.positions.marker' is empty; the strategy 'marker' needs the text before the scored token")]
     [InlineData("rlp.lanes = 64", "'rlp.lanes' is '64'; expected at most rlp.batch-size, which is 32")]
+    [InlineData("rlp.staleness = 9", "'rlp.staleness' is '9'; expected a whole number from 0 to 8")]
     [InlineData("cpt.evaluate-every = 5", "'cpt.evaluate-every' is '5', but 'compare.corpus' names no corpus to evaluate on")]
     [InlineData("compare.corpus = plane", "'compare.corpus' is 'plane', which 'corpora' does not hold; did you mean 'plain'?")]
     [InlineData("thought.end = \"<think>\"", "'thought.end' is '<think>', the same as thought.begin; expected two different texts")]
@@ -96,6 +97,15 @@ public sealed class RecipeFileTests
     [InlineData("name=\"x", "--set: a string is not closed before the end of its line (in 'name=\"x')")]
     public void Problems_of_an_override_name_the_option(string set, string problem) =>
         Assert.Equal([problem], RecipeText.Problems(RecipeText.Least, set));
+
+    [Fact]
+    public void A_recipe_without_staleness_is_journaled_as_it_was_before_there_was_one()
+    {
+        var onPolicy = RecipeText.Load(RecipeText.Least + "rlp.staleness = 0").Recipe;
+        Assert.DoesNotContain("staleness", onPolicy.ToJson());
+        var stale = RecipeText.Load(RecipeText.Least + "rlp.staleness = 8").Recipe;
+        Assert.Equal(8, Recipe.FromJson(stale.ToJson()).Stage("rlp").Rlp!.Staleness);
+    }
 
     [Fact]
     public void Values_keep_the_white_space_inside_their_quotes_also_through_references()

@@ -6,15 +6,19 @@ using Rlp.Training.Recipes;
 
 namespace Rlp.Training.Engines.Torch;
 
-/// <summary>Owns the policy's arena and its optimizer; publishes the arena as "policy".</summary>
+/// <summary>
+/// Owns the policy's arena and its optimizer; publishes the arena as "policy" and, where steps are sampled ahead, its last versions as "behaviour".
+/// </summary>
 internal sealed class TorchLearnerEngine : ILearnerEngine
 {
     internal const string Published = "policy";
+    internal const string PublishedHistory = "behaviour";
 
     private readonly StageContext context;
     private readonly ITokenizer tokenizer;
     private readonly ParameterArena parameters;
     private readonly ParameterArena? reference;
+    private readonly WeightHistory? history;
     private readonly IDecoder policy;
     private readonly IDecoder? referencePolicy;
     private readonly Learner learner;
@@ -33,6 +37,7 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
             referencePolicy = Decoder.Create(config, reference);
         }
         learner = new Learner(policy, tokenizer, context.Stage, referencePolicy);
+        if (context.Stage.Rlp is { Staleness: > 0 and var staleness }) history = new WeightHistory(parameters, staleness);
         try
         {
             Restore(checkpoint);
@@ -42,12 +47,19 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
             Dispose();
             throw;
         }
+        history?.Take(PolicyVersion, parameters);
         context.Weights.Publish(context.RunId, Published, parameters);
+        if (history is not null) context.Weights.Publish(context.RunId, PublishedHistory, history);
     }
 
     public long PolicyVersion => learner.Optimizer.Steps;
 
-    public AppliedStep ApplyRlp(long step, IReadOnlyList<ScoredGroup> groups) => learner.ApplyRlp(step, groups);
+    public AppliedStep ApplyRlp(long step, IReadOnlyList<ScoredGroup> groups)
+    {
+        var applied = learner.ApplyRlp(step, groups);
+        history?.Take(PolicyVersion, parameters);
+        return applied;
+    }
 
     public AppliedStep ApplyNtp(long step, IReadOnlyList<int[]> documents) => learner.ApplyNtp(step, documents);
 
@@ -58,6 +70,9 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
         SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Optimizer),
             [("exp_avg", learner.Optimizer.FirstMoment.alias()), ("exp_avg_sq", learner.Optimizer.SecondMoment.alias())]);
         if (reference is not null) SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Reference), reference);
+        if (history is not null)
+            for (var version = context.Stage.Rlp!.BehaviourVersion(PolicyVersion + 1); version < PolicyVersion; version++)
+                SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Behaviour(version)), history.At(version));
         File.WriteAllText(Path.Combine(folder, CheckpointFolder.ModelConfig), policy.Config.ToJson());
         foreach (var file in RecipeNetwork.CarriedFiles(context.Recipe)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
     }
@@ -95,6 +110,9 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
                     [("exp_avg", learner.Optimizer.FirstMoment), ("exp_avg_sq", learner.Optimizer.SecondMoment)]);
                 learner.Optimizer.Steps = manifest.PolicyVersion;
                 if (reference is not null) SafeTensors.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Reference), reference);
+                if (history is not null)
+                    for (var version = context.Stage.Rlp!.BehaviourVersion(PolicyVersion + 1); version < PolicyVersion; version++)
+                        history.Fill(version, arena => SafeTensors.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Behaviour(version)), arena));
                 return;
             }
         }
@@ -104,10 +122,12 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
     public void Dispose()
     {
         context.Weights.Withdraw(context.RunId, Published);
+        context.Weights.Withdraw(context.RunId, PublishedHistory);
         learner.Dispose();
         policy.Dispose();
         referencePolicy?.Dispose();
         reference?.Dispose();
+        history?.Dispose();
         parameters.Dispose();
     }
 }
