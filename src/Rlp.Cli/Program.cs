@@ -14,12 +14,14 @@ public static class Program
             + "  rlp train hocon/recipes/arithmetic.hocon --run-id big --set rlp.group-size=16\n"
             + "  rlp runs show arithmetic-1\n"
             + "  rlp model inspect models/Qwen3-1.7B\n"
+            + "  rlp plan hocon/recipes/qwen3-1.7b.hocon --device H100 --nodes 4\n"
             + "  rlp bench sampler --model models/Qwen3-1.7B\n"
             + "  rlp doctor\n\n"
             + ExitCodes.Explanation);
         root.Subcommands.Add(TrainCommand.Create());
         root.Subcommands.Add(RunsCommand.Create());
         root.Subcommands.Add(ModelCommand.Create());
+        root.Subcommands.Add(PlanCommand.Create());
         root.Subcommands.Add(BenchCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
         var parsed = root.Parse(arguments);

@@ -6,11 +6,12 @@ public static class Program
 {
     public static Task<int> Main(string[] arguments)
     {
-        var root = new RootCommand("Figures of RLP.Akka, each a ratio of two ways to do the same work, measured in turns in one process.\n\n"
+        var root = new RootCommand("Figures of RLP.Akka; --help of each command says what it compares.\n\n"
             + "Example:\n  dotnet run -c Release --project tests/Rlp.Benchmarks -- actor-path")
         {
             ActorPath.Command(),
         };
+        foreach (var command in PlanMemory.Commands()) root.Add(command);
         return root.Parse(arguments).InvokeAsync();
     }
 }

@@ -7,7 +7,7 @@ namespace Rlp.Training.Measurement;
 /// <param name="Batch">Documents of a step.</param>
 /// <param name="Length">Tokens of each.</param>
 /// <param name="Seconds">Of one step.</param>
-/// <param name="Flops">Of one step, see <see cref="StageFlops.Ntp"/>.</param>
+/// <param name="Flops">Of one step, see <see cref="StageFlops"/>.</param>
 public sealed record LearnerMeasurement(int Batch, int Length, double Seconds, double Flops)
 {
     private const int Seed = 1;

@@ -1,4 +1,4 @@
-using Rlp.Models;
+using Rlp.Training.Planning;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Training.Engines.Torch;
@@ -6,7 +6,7 @@ namespace Rlp.Training.Engines.Torch;
 /// <summary>The engines on libtorch.</summary>
 public sealed class TorchEngineFactory : IEngineFactory
 {
-    public long ArenaLength(Recipe recipe) => Decoder.Layout(RecipeNetwork.Config(recipe, RecipeNetwork.Tokenizer(recipe))).Length;
+    public StageMemory Memory(Recipe recipe) => StageMemory.Of(recipe);
 
     public IDataEngine OpenData(StageContext context) => new CorpusDataEngine(context);
 

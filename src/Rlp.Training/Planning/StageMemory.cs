@@ -1,0 +1,110 @@
+using Rlp.Models;
+using Rlp.Training.Recipes;
+
+namespace Rlp.Training.Planning;
+
+/// <summary>
+/// The memory of a stage at its peak, by part: what it holds all the time, and what the phase that needs most adds to that. The one memory model:
+/// `rlp plan` prints it, and a node grants its leases by it.
+/// </summary>
+/// <param name="Held">What is there from the first step to the last.</param>
+/// <param name="Phases">What each phase of a step adds while it lasts; they take turns.</param>
+public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<MemoryPhase> Phases)
+{
+    /// <summary>The process with runtime, libtorch and actor system before it opens a model; measured by `plan-memory` of tests/Rlp.Benchmarks.</summary>
+    public const long RuntimeBytes = 300L << 20;
+
+    /// <summary>The phase that needs most.</summary>
+    public MemoryPhase PeakPhase => Phases.MaxBy(p => p.Bytes)!;
+
+    /// <summary>The parts at the peak.</summary>
+    public IReadOnlyList<MemoryPart> Peak => [.. Held, .. PeakPhase.Parts];
+
+    public long PeakBytes => Held.Sum(p => p.Bytes) + PeakPhase.Bytes;
+
+    /// <summary>The largest of a recipe's stages, which follow one another.</summary>
+    public static StageMemory Of(Recipe recipe)
+    {
+        var config = RecipeNetwork.Config(recipe, RecipeNetwork.Tokenizer(recipe));
+        var layout = Decoder.Layout(config);
+        return recipe.Stages.Select(stage => Of(recipe.Model.Dtype, stage, config, layout.Length)).MaxBy(m => m.PeakBytes)!;
+    }
+
+    /// <summary>A node that samples, scores and learns.</summary>
+    /// <param name="arenaLength">Elements of one copy of the network, see <see cref="ArenaLayout.Length"/>.</param>
+    public static StageMemory Of(WeightType type, StageSettings stage, DecoderConfig config, long arenaLength)
+    {
+        var weights = WeightBytes(type);
+        List<MemoryPart> held =
+        [
+            Runtime,
+            new("policy weights", arenaLength * weights, SmallerModel),
+            new("gradients", arenaLength * weights, SmallerModel),
+            new("AdamW moments", 2 * arenaLength * sizeof(float), SmallerModel),
+        ];
+        if (type == WeightType.Bfloat16) held.Add(new("master weights", arenaLength * sizeof(float), SmallerModel));
+        if (stage.Rlp is not null) held.Add(new("teacher", arenaLength * weights, SmallerModel));
+        if (stage.Rlp is { Beta: > 0 }) held.Add(new("reference", arenaLength * weights, $"{Section(stage)}.beta = 0, or a smaller model"));
+        return new StageMemory(held, [.. RolloutPhases(type, stage, config), Learning(type, stage, config), Update(arenaLength)]);
+    }
+
+    /// <summary>A node that samples and scores for a learner elsewhere.</summary>
+    public static StageMemory OfRollout(WeightType type, StageSettings stage, DecoderConfig config, long arenaLength) => new(
+        [
+            Runtime,
+            new("policy weights", arenaLength * WeightBytes(type), SmallerModel),
+            new("teacher", arenaLength * WeightBytes(type), SmallerModel),
+        ],
+        [.. RolloutPhases(type, stage, config)]);
+
+    private const string SmallerModel = "a smaller model";
+
+    private static MemoryPart Runtime => new("runtime", RuntimeBytes, "nothing: it is the process itself");
+
+    private static int WeightBytes(WeightType type) => type == WeightType.Bfloat16 ? 2 : sizeof(float);
+
+    private static string Section(StageSettings stage) => stage.Id.Replace('_', '-');
+
+    private static IEnumerable<MemoryPhase> RolloutPhases(WeightType type, StageSettings stage, DecoderConfig config)
+    {
+        if (stage.Rlp is not { } rlp) yield break;
+        var (element, section) = (WeightBytes(type), Section(stage));
+        long positions = (stage.BatchSize + rlp.Lanes - 1) / rlp.Lanes, sequences = positions * rlp.GroupSize, prefix = stage.ContextLength + 1L;
+        var state = config.StateBytes(positions, prefix, element) + config.StateBytes(sequences, prefix + rlp.MaxThoughtTokens, element);
+        yield return new("rollout",
+        [
+            new("key-value cache", state, $"{section}.lanes up, or {section}.max-thought-tokens, {section}.group-size or {section}.context-length down"),
+            new("logits", sequences * ActivationBytes.DrawLogits(config), $"{section}.lanes up"),
+            new("activations", positions * prefix * ActivationBytes.Forward(config, element), $"{section}.lanes up"),
+        ]);
+        yield return new("evidence",
+        [
+            new("activations", Rectangle(stage, positions, prefix) * ActivationBytes.Forward(config, element), $"{section}.micro-batch-tokens down"),
+        ]);
+    }
+
+    private static MemoryPhase Learning(WeightType type, StageSettings stage, DecoderConfig config)
+    {
+        var section = Section(stage);
+        long sequences = stage.BatchSize, length = stage.ContextLength;
+        if (stage.Rlp is { } rlp) (sequences, length) = (sequences * rlp.GroupSize, length + 1 + rlp.MaxThoughtTokens);
+        var tokens = Rectangle(stage, sequences, length);
+        var looked = stage.Rlp is null ? tokens : tokens / length * stage.Rlp.MaxThoughtTokens;
+        return new("learning",
+        [
+            new("activations", tokens * ActivationBytes.Trained(config, WeightBytes(type)), $"{section}.micro-batch-tokens or {section}.context-length down"),
+            new("logits", looked * ActivationBytes.LossLogits(config), $"{section}.micro-batch-tokens down"),
+        ]);
+    }
+
+    private static MemoryPhase Update(long arenaLength) => new("update", [new("optimizer's buffer", arenaLength * sizeof(float), SmallerModel)]);
+
+    /// <summary>Tokens of one forward pass over sequences of one length, see <see cref="TokenBatch.Split"/>.</summary>
+    private static long Rectangle(StageSettings stage, long sequences, long length) => Math.Min(sequences, Math.Max(1, stage.MicroBatchTokens / length)) * length;
+}
+
+/// <summary>A phase of a step, with what it holds while it lasts.</summary>
+public sealed record MemoryPhase(string Name, IReadOnlyList<MemoryPart> Parts)
+{
+    public long Bytes => Parts.Sum(p => p.Bytes);
+}
