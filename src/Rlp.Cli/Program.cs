@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Rlp.Cli.Commands;
+using Rlp.Training;
 
 namespace Rlp.Cli;
 
@@ -8,6 +9,7 @@ public static class Program
 {
     public static async Task<int> Main(string[] arguments)
     {
+        OpenMpWaiting.Prepare();
         var root = new RootCommand("RLP.Akka trains language models to think before they predict (RLP, arXiv 2510.01265).\n\n"
             + "Examples:\n"
             + "  rlp train hocon/recipes/arithmetic.hocon\n"

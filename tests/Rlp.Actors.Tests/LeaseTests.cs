@@ -1,13 +1,8 @@
 using Rlp.Actors.Hosting;
-using Rlp.Actors.Runs;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
-using Rlp.Training;
-using Rlp.Training.Engines;
-using Rlp.Training.Engines.Torch;
-using Rlp.Training.Recipes;
 
 namespace Rlp.Actors.Tests;
 

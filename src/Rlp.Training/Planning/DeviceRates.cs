@@ -9,4 +9,8 @@ namespace Rlp.Training.Planning;
 /// <param name="DecodingUtilisation">Share of <see cref="Measurement.DecodingRoofline"/> that sampling reaches.</param>
 /// <param name="Origin">Where the figures come from.</param>
 public sealed record DeviceRates(
-    string Device, long MemoryBytes, double Flops, double ReadBytes, double TrainingUtilisation, double DecodingUtilisation, string Origin);
+    string Device, long MemoryBytes, double Flops, double ReadBytes, double TrainingUtilisation, double DecodingUtilisation, string Origin)
+{
+    /// <summary>It computes on the node's cores, in the node's memory.</summary>
+    public bool OnCpu { get; init; }
+}

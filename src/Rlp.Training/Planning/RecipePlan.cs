@@ -25,9 +25,9 @@ public sealed record RecipePlan(long Parameters, DeviceRates Rates, int Nodes, I
             stage.Id, stage.Steps,
             StepCost.Of(stage, FirstStep.Of(recipe, stage), config, costs, rates, type == WeightType.Bfloat16 ? 2 : sizeof(float), nodes),
             [
-                new NodeMemory(stage.Id, nodes > 1 && stage.Rlp is not null ? "learner's node" : "node", StageMemory.Of(type, stage, config, layout.Length)),
+                new NodeMemory(stage.Id, nodes > 1 && stage.Rlp is not null ? "learner's node" : "node", StageMemory.Of(type, stage, config, layout.Length, rates.OnCpu)),
                 .. nodes > 1 && stage.Rlp is not null
-                    ? new[] { new NodeMemory(stage.Id, "other nodes", StageMemory.OfRollout(type, stage, config, layout.Length)) }
+                    ? new[] { new NodeMemory(stage.Id, "other nodes", StageMemory.OfRollout(type, stage, config, layout.Length, rates.OnCpu)) }
                     : [],
             ]))]);
     }
