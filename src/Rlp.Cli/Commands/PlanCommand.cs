@@ -63,7 +63,7 @@ internal static class PlanCommand
         throw new ConfigurationException(
         [
             new ConfigurationProblem("--device", null, "",
-                $"unknown device '{name}'{NearestName.Question(name.ToUpperInvariant(), names)}; known are {string.Join(", ", names)}"),
+                $"unknown device '{name}'; expected one of {string.Join(", ", names)}{NearestName.Question(name.ToUpperInvariant(), names)}"),
         ]);
     }
 

@@ -41,11 +41,11 @@ public sealed class PlanCommandTests : IDisposable
         Assert.Contains("DOES NOT FIT", output);
         Assert.Contains(folder["rates.json"], output);
         Assert.Contains("the largest part is 'activations'", error);
-        Assert.Contains("set pretrain.micro-batch-tokens or pretrain.context-length down", error);
+        Assert.Contains("set rlp.micro-batch-tokens or rlp.context-length down", error);
 
         (code, _, error) = await RlpCommand.Run("train", Arithmetic, "--runs", folder["runs"], "--set", "node.memory=400MiB");
         Assert.Equal(ExitCodes.BadConfiguration, code);
-        Assert.Contains("Set pretrain.micro-batch-tokens or pretrain.context-length down", error);
+        Assert.Contains("Set rlp.micro-batch-tokens or rlp.context-length down", error);
         Assert.Contains("no runs", await RlpCommand.Succeed("runs", "list", "--runs", folder["runs"]));
     }
 
@@ -54,7 +54,8 @@ public sealed class PlanCommandTests : IDisposable
     {
         var (code, _, error) = await RlpCommand.Run("plan", Arithmetic, "--device", "a100-81gb");
         Assert.Equal(ExitCodes.BadConfiguration, code);
-        Assert.Contains("unknown device 'a100-81gb'; did you mean 'A100-80GB'? known are H100", error);
+        Assert.Contains("unknown device 'a100-81gb'; expected one of H100", error);
+        Assert.Contains("did you mean 'A100-80GB'?", error);
     }
 
     [Theory]
