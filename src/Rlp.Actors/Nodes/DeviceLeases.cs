@@ -25,7 +25,7 @@ internal sealed class DeviceLeases(string device, int cores, long memoryBytes)
         if (memory > freeMemory)
         {
             var parts = string.Join(", ", request.MemoryBytes.OrderByDescending(m => m.Value).Select(m => $"{m.Key} {Mebibytes(m.Value)}"));
-            return (null, $"run '{request.RunId}' needs {Mebibytes(memory)} of {device} ({parts}), which has {Mebibytes(freeMemory)} of {Mebibytes(memoryBytes)} free{holders}. {(others.Length > 0 ? "Stop a run, or set" : "Set")} {request.Remedy}; `rlp plan` shows the parts");
+            return (null, $"run '{request.RunId}' needs {Mebibytes(memory)} of {device} ({parts}), which has {Mebibytes(freeMemory)} of {Mebibytes(memoryBytes)} free{holders}. {(others.Length > 0 ? "Stop a run, or set" : "Set")} {request.Remedy ?? "a smaller model"}; `rlp plan` shows the parts");
         }
         return (granted[request.RunId] = new LeaseGranted { RunId = request.RunId, Device = device, Cores = request.Cores, MemoryBytes = memory }, "");
     }

@@ -145,7 +145,7 @@ internal static class PlanCommand
         foreach (var node in plan.Stages.SelectMany(s => s.Memory))
         {
             Console.WriteLine();
-            Console.WriteLine($"memory   {node.Stage}, {node.Node}: {ByteSize.Text(node.Memory.PeakBytes)} while {node.Memory.PeakPhase.Name}"
+            Console.WriteLine($"memory   {node.Stage}, {node.Node}: {ByteSize.Text(node.Memory.PeakBytes)} at the peak, {node.Memory.PeakPhase.Name}"
                 + (node.Memory.PeakBytes > plan.Rates.MemoryBytes ? "  DOES NOT FIT" : ""));
             foreach (var part in node.Memory.Peak.Where(p => p.Bytes > 0)) Console.WriteLine($"  {part.Name,-18} {ByteSize.Text(part.Bytes),10}");
         }
@@ -160,11 +160,12 @@ internal static class PlanCommand
     private static ConfigurationException TooLarge(string path, RecipePlan plan, NodeMemory node)
     {
         var largest = node.Memory.Peak.MaxBy(p => p.Bytes)!;
+        var enough = node.Memory.PeakBytes - largest.Bytes <= plan.Rates.MemoryBytes;
         return new ConfigurationException(
         [
             new ConfigurationProblem(path, null, "",
                 $"stage '{node.Stage}' needs {ByteSize.Text(node.Memory.PeakBytes)} on a {node.Node}, {plan.Rates.Device} has {ByteSize.Text(plan.Rates.MemoryBytes)}; "
-                + $"the largest part is '{largest.Name}' with {ByteSize.Text(largest.Bytes)}: set {largest.Remedy}"),
+                + $"the largest part is '{largest.Name}' with {ByteSize.Text(largest.Bytes)}: set {largest.Remedy}{(enough ? "" : ", which alone is not enough")}"),
         ]);
     }
 

@@ -14,8 +14,8 @@ public sealed record AcquireLease : IRunMessage
     /// <summary>Memory at its peak by part, in bytes; these add up.</summary>
     [ProtoMember(3)] public Dictionary<string, long> MemoryBytes { get; init; } = [];
 
-    /// <summary>What to set where the largest part is too large.</summary>
-    [ProtoMember(4)] public string Remedy { get; init; } = "";
+    /// <summary>What to set where the largest part is too large; null: nobody said.</summary>
+    [ProtoMember(4)] public string? Remedy { get; init; }
 }
 
 [ProtoContract]
