@@ -5,7 +5,9 @@ namespace Rlp.Training;
 /// <summary>How many threads one operation of libtorch is divided among.</summary>
 public static class IntraOpThreads
 {
-    /// <summary>For the operations of the calling thread: libtorch keeps the number per thread, and asking first makes it initialise this thread's.</summary>
+    /// <summary>
+    /// For the operations of the calling thread: libtorch keeps the number per thread, and asking first makes it initialise this thread's.
+    /// </summary>
     public static void Use(int threads)
     {
         _ = get_num_threads();

@@ -9,7 +9,9 @@ namespace Rlp.Training;
 /// </summary>
 public static partial class OpenMpWaiting
 {
-    /// <summary>GOMP_SPINCOUNT: turns of libgomp's waiting loop before a thread sleeps; some 40 microseconds, about what it costs to be woken.</summary>
+    /// <summary>
+    /// GOMP_SPINCOUNT: turns of libgomp's waiting loop before a thread sleeps; some 40 microseconds, about what it costs to be woken.
+    /// </summary>
     public const int SpinCount = 1000;
 
     private const string SpinVariable = "GOMP_SPINCOUNT", PolicyVariable = "OMP_WAIT_POLICY";

@@ -35,5 +35,6 @@ public static class Dispatchers
     }
 
     private static string Own(int threads) =>
-        $"{{ type = ForkJoinDispatcher, executor = fork-join-executor, throughput = 30, dedicated-thread-pool {{ thread-count = {threads}, threadtype = background }} }}";
+        $"{{ type = ForkJoinDispatcher, executor = fork-join-executor, throughput = 30, "
+        + $"dedicated-thread-pool {{ thread-count = {threads}, threadtype = background }} }}";
 }

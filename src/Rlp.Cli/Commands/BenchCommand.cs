@@ -11,7 +11,9 @@ internal static class BenchCommand
 {
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    public static Command Create() => new("bench", "Measures sampler and learner on a model's folder: medians of several repetitions after one to warm up.\n\n"
+    public static Command Create() => new(
+        "bench",
+        "Measures sampler and learner on a model's folder: medians of several repetitions after one to warm up.\n\n"
         + "Examples:\n"
         + "  rlp bench sampler --model models/fresh --prefix 128 --new 128 --groups 4 --group-size 16\n"
         + "  rlp bench learner --model models/fresh --batch 8 --length 256 --json")
@@ -19,7 +21,11 @@ internal static class BenchCommand
         BenchSamplerCommand.Create(), BenchLearnerCommand.Create(),
     };
 
-    public static Option<string> Model() => new("--model") { Description = "Folder of the model (rlp model init writes one), or of a checkpoint.", Required = true };
+    public static Option<string> Model() => new("--model")
+    {
+        Description = "Folder of the model (rlp model init writes one), or of a checkpoint.",
+        Required = true,
+    };
 
     public static Option<int> Threads() =>
         CommonOptions.Positive("--threads", "Threads of the numerical kernels. Default: as many as there are cores.", Environment.ProcessorCount);

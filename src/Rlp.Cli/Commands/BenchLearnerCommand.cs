@@ -14,11 +14,14 @@ internal static class BenchLearnerCommand
         var length = CommonOptions.Positive("--length", "Tokens of each document, at least 2.", 256);
         length.Validators.Add(result =>
         {
-            if (int.TryParse(result.Tokens.SingleOrDefault()?.Value, out var value) && value == 1) result.AddError("--length is 1; expected at least 2");
+            if (int.TryParse(result.Tokens.SingleOrDefault()?.Value, out var value) && value == 1)
+                result.AddError("--length is 1; expected at least 2");
         });
         var (threads, repeats, save) = (BenchCommand.Threads(), BenchCommand.Repeats(), BenchCommand.Save());
         var json = CommonOptions.Json("One JSON object: tokens_per_s, model_flops_utilisation, gemm_gflops, and what was measured.");
-        var command = new Command("learner", "Tokens per second of steps of next-token prediction (forward, backward, AdamW) on a model. In float32.\n\n"
+        var command = new Command(
+            "learner",
+            "Tokens per second of steps of next-token prediction (forward, backward, AdamW) on a model. In float32.\n\n"
             + "The utilisation is the step's FLOP/s over the best that a few float32 matrix products reach with the same threads.\n\n"
             + "Examples:\n"
             + "  rlp bench learner --model models/fresh --batch 8 --length 256 --threads 2 --json\n"

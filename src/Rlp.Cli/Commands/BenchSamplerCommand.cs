@@ -19,7 +19,8 @@ internal static class BenchSamplerCommand
         var json = CommonOptions.Json("One JSON object: tokens_per_s, decode_tokens_per_s, seconds, and what was measured.");
         save.Validators.Add(result =>
         {
-            if (result.GetValue(newTokens) == 1) result.AddError("--save keeps the rate of decoding, which one token per thought does not have; expected --new of at least 2");
+            if (result.GetValue(newTokens) == 1)
+                result.AddError("--save keeps the rate of decoding, which one token per thought does not have; expected --new of at least 2");
         });
         var command = new Command("sampler", "New tokens per second of a model's thought sampler, reading the prefixes included. In float32.\n\n"
             + "Examples:\n"
@@ -53,9 +54,13 @@ internal static class BenchSamplerCommand
                     },
                     [
                         ("model", string.Create(CultureInfo.InvariantCulture, $"{path}, {policy.Parameters.Layout.ParameterCount:N0} parameters")),
-                        ("work", $"{workload.Groups} prefixes of {workload.Prefix} tokens, {workload.GroupSize} thoughts of {workload.NewTokens} each, {threadCount} threads"),
-                        ("tokens/s", string.Create(CultureInfo.InvariantCulture, $"{measured.TokensPerS:F0}  ({measured.Seconds:F2} s, prefixes included)")),
-                        ("decoding", measured.DecodeTokensPerS is { } rate ? string.Create(CultureInfo.InvariantCulture, $"{rate:F0}  (prefixes not counted)") : "-"),
+                        ("work", $"{workload.Groups} prefixes of {workload.Prefix} tokens, {workload.GroupSize} thoughts of {workload.NewTokens} each, "
+                            + $"{threadCount} threads"),
+                        ("tokens/s", string.Create(CultureInfo.InvariantCulture,
+                            $"{measured.TokensPerS:F0}  ({measured.Seconds:F2} s, prefixes included)")),
+                        ("decoding", measured.DecodeTokensPerS is { } rate
+                            ? string.Create(CultureInfo.InvariantCulture, $"{rate:F0}  (prefixes not counted)")
+                            : "-"),
                     ]);
             });
             return Task.FromResult(ExitCodes.Done);

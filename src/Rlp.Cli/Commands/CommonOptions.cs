@@ -14,7 +14,8 @@ internal static class CommonOptions
         var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => standard };
         option.Validators.Add(result =>
         {
-            if (int.TryParse(result.Tokens.SingleOrDefault()?.Value, out var value) && value < 1) result.AddError($"{name} is {value}; expected at least 1");
+            if (int.TryParse(result.Tokens.SingleOrDefault()?.Value, out var value) && value < 1)
+                result.AddError($"{name} is {value}; expected at least 1");
         });
         return option;
     }

@@ -63,7 +63,9 @@ internal static class DoctorCommand
     private static Check Threads()
     {
         var plan = ThreadPlan.Of(new NodeSettings().Threads);
-        return new Check("threads", true, $"{plan.IntraOp} per engine, {plan.Heartbeats} for the cluster's heartbeats, {plan.Pool} for other actors; {OpenMpWaiting.Describe()}");
+        return new Check(
+            "threads", true,
+            $"{plan.IntraOp} per engine, {plan.Heartbeats} for the cluster's heartbeats, {plan.Pool} for other actors; {OpenMpWaiting.Describe()}");
     }
 
     private static Check Database(string folder)

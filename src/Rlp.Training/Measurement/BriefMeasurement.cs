@@ -2,7 +2,10 @@ using Rlp.Models;
 
 namespace Rlp.Training.Measurement;
 
-/// <summary>The rates of this machine, measured in seconds rather than minutes: on the network that is asked about where it is small, else on a small one.</summary>
+/// <summary>
+/// The rates of this machine, measured in seconds rather than minutes: on the network that is asked about where it is small, else on a
+/// small one.
+/// </summary>
 public static class BriefMeasurement
 {
     private const long LargestArena = 1 << 25; // elements: 128 MiB of weights

@@ -9,7 +9,8 @@ namespace Rlp.Training.Measurement;
 public sealed record MachinePeaks(double GemmFlops, double ReadBytes)
 {
     /// <summary>Rows, inner dimension, columns: squares, and the tall products of a batch of tokens with a small and a larger layer.</summary>
-    private static readonly (long Rows, long Inner, long Columns)[] Shapes = [(1024, 1024, 1024), (2048, 2048, 2048), (2048, 256, 1536), (4096, 1024, 1024)];
+    private static readonly (long Rows, long Inner, long Columns)[] Shapes =
+        [(1024, 1024, 1024), (2048, 2048, 2048), (2048, 256, 1536), (4096, 1024, 1024)];
 
     private static readonly TimeSpan PerShape = TimeSpan.FromMilliseconds(300);
 

@@ -49,7 +49,9 @@ public sealed record MachineRates
         ReadBytes = peaks.ReadBytes,
     };
 
-    /// <summary>The rates in a file, if they are of this machine with so many threads; null where there is no file, or other ones are in it.</summary>
+    /// <summary>
+    /// The rates in a file, if they are of this machine with so many threads; null where there is no file, or other ones are in it.
+    /// </summary>
     /// <exception cref="InvalidDataException">The file holds something else.</exception>
     public static MachineRates? Read(string path, int threads)
     {

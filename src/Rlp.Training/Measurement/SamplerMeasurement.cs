@@ -30,7 +30,8 @@ public sealed record SamplerMeasurement(SamplerWorkload Workload, double Seconds
     public static SamplerMeasurement Run(IDecoder policy, SamplerWorkload workload, int repeats)
     {
         var vocabulary = new BareVocabulary(policy.Config.VocabularySize);
-        GroupPosition[] positions = [.. vocabulary.Documents(workload.Groups, workload.Prefix, Seed).Select((prefix, group) => new GroupPosition(group, prefix, 0))];
+        GroupPosition[] positions = [.. vocabulary.Documents(workload.Groups, workload.Prefix, Seed)
+            .Select((prefix, group) => new GroupPosition(group, prefix, 0))];
         var whole = Seconds(workload.NewTokens);
         return new SamplerMeasurement(workload, whole, workload.NewTokens == 1 ? null : Math.Max(whole - Seconds(1), whole / 1000));
 
@@ -50,7 +51,8 @@ public sealed record SamplerMeasurement(SamplerWorkload Workload, double Seconds
 
     /// <summary>The share of <see cref="DecodingRoofline"/> that was reached in float32; null as <see cref="DecodeSeconds"/>.</summary>
     public double? DecodingUtilisation(IDecoder policy, MachinePeaks peaks) =>
-        DecodingRoofline.Seconds(policy.Config, policy.Costs, Workload with { NewTokens = Workload.NewTokens - 1 }, sizeof(float), peaks.GemmFlops, peaks.ReadBytes)
+        DecodingRoofline.Seconds(
+            policy.Config, policy.Costs, Workload with { NewTokens = Workload.NewTokens - 1 }, sizeof(float), peaks.GemmFlops, peaks.ReadBytes)
         / DecodeSeconds;
 
     /// <summary>The vocabulary keeps the end marker from being drawn before the limit.</summary>

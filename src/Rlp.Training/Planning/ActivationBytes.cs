@@ -14,7 +14,9 @@ public static class ActivationBytes
         /// <summary>Of the hidden size: the residual stream, the normalised vector before and behind its weight; of a layer with one norm.</summary>
         public const int PerNorm = 3;
 
-        /// <summary>Of all query heads: projected, normalised, weighted, swapped halves, rotated; repeated keys and values; output, and in rows.</summary>
+        /// <summary>
+        /// Of all query heads: projected, normalised, weighted, swapped halves, rotated; repeated keys and values; output, and in rows.
+        /// </summary>
         public const int Queries = 9;
 
         /// <summary>Of all key heads: projected keys and values; keys normalised, weighted, swapped halves, rotated.</summary>
@@ -42,7 +44,10 @@ public static class ActivationBytes
     /// <summary>Copies of a token's logits in float32 that the loss and its gradient hold at once.</summary>
     private const int TrainedLogits = 4;
 
-    /// <summary>Copies of a thought token's logits that one draw holds at once: float32 ones, and three of float64 (see <see cref="ThoughtSampler.Draw"/>).</summary>
+    /// <summary>
+    /// Copies of a thought token's logits that one draw holds at once: float32 ones, and three of float64 (see <see
+    /// cref="ThoughtSampler.Draw"/>).
+    /// </summary>
     private const int DrawnLogits = 4 + (3 * 2);
 
     /// <summary>Of all layers of one token until the backward pass, in bytes.</summary>

@@ -4,7 +4,10 @@ using Rlp.Training.Recipes;
 
 namespace Rlp.Training.Planning;
 
-/// <summary>The first step of a stage with the lengths of its real data, for what a step costs. Nothing is sampled: thoughts are as long as they may be.</summary>
+/// <summary>
+/// The first step of a stage with the lengths of its real data, for what a step costs. Nothing is sampled: thoughts are as long as they may
+/// be.
+/// </summary>
 /// <param name="Documents">Of an NTP stage; else empty.</param>
 /// <param name="Groups">Of an RLP stage; else empty.</param>
 public sealed record FirstStep(IReadOnlyList<int[]> Documents, IReadOnlyList<ScoredGroup> Groups)
@@ -27,5 +30,6 @@ public sealed record FirstStep(IReadOnlyList<int[]> Documents, IReadOnlyList<Sco
     public long ThoughtTokens => Groups.Sum(g => g.Sampled.Thoughts.Sum(t => (long)t.Tokens.Length));
 
     /// <summary>Of the documents or prefixes.</summary>
-    public double MeanLength => Groups.Count > 0 ? Groups.Average(g => (double)g.Sampled.Position.Prefix.Length) : Documents.Average(d => (double)d.Length);
+    public double MeanLength =>
+        Groups.Count > 0 ? Groups.Average(g => (double)g.Sampled.Position.Prefix.Length) : Documents.Average(d => (double)d.Length);
 }

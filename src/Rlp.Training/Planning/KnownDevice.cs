@@ -2,7 +2,9 @@ using Rlp.Training.Recipes;
 
 namespace Rlp.Training.Planning;
 
-/// <summary>A GPU by its maker's data sheet. Products are dense; those in float32 are not rounded to TF32, which libtorch does only when told to.</summary>
+/// <summary>
+/// A GPU by its maker's data sheet. Products are dense; those in float32 are not rounded to TF32, which libtorch does only when told to.
+/// </summary>
 /// <param name="MemoryBytes">As sold, in powers of ten.</param>
 /// <param name="Float32Flops">FLOP/s.</param>
 /// <param name="Bfloat16Flops">FLOP/s on the tensor cores.</param>

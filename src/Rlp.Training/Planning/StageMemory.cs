@@ -11,7 +11,9 @@ namespace Rlp.Training.Planning;
 /// <param name="Phases">What each phase of a step adds while it lasts; they take turns.</param>
 public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<MemoryPhase> Phases)
 {
-    /// <summary>The process with runtime, libtorch and actor system before it opens a model; measured by `plan-memory` of tests/Rlp.Benchmarks.</summary>
+    /// <summary>
+    /// The process with runtime, libtorch and actor system before it opens a model; measured by `plan-memory` of tests/Rlp.Benchmarks.
+    /// </summary>
     public const long RuntimeBytes = 280L << 20;
 
     /// <summary>
@@ -65,13 +67,17 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
         [.. RolloutPhases(type, stage, config)],
         onCpu);
 
-    /// <summary>Each engine's thread has a heap of its own, which keeps what its phase has freed: on a CPU the phases do not share their memory.</summary>
+    /// <summary>
+    /// Each engine's thread has a heap of its own, which keeps what its phase has freed: on a CPU the phases do not share their memory.
+    /// </summary>
     private static StageMemory Of(List<MemoryPart> held, IReadOnlyList<MemoryPhase> phases, bool onCpu)
     {
         if (!onCpu) return new StageMemory(held, phases);
         var peak = phases.Max(p => p.Bytes);
-        var kept = phases.Where(p => p.Name != UpdateName).Sum(p => p.Bytes) - Math.Min(peak, phases.Where(p => p.Name != UpdateName).Max(p => p.Bytes));
-        return new StageMemory([.. held, new("allocator's reserve", kept + (long)(Fragmentation * peak), phases.MaxBy(p => p.Bytes)!.Parts.MaxBy(p => p.Bytes)!.Remedy)], phases);
+        var own = phases.Where(p => p.Name != UpdateName).Select(p => p.Bytes).ToList();
+        var kept = own.Sum() - own.Max();
+        var remedy = phases.MaxBy(p => p.Bytes)!.Parts.MaxBy(p => p.Bytes)!.Remedy;
+        return new StageMemory([.. held, new("allocator's reserve", kept + (long)(Fragmentation * peak), remedy)], phases);
     }
 
     private const string UpdateName = "update"; // on the learner's thread, which finds there what learning has freed
@@ -92,7 +98,8 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
         var state = config.StateBytes(positions, prefix, element) + config.StateBytes(sequences, prefix + rlp.MaxThoughtTokens, element);
         yield return new("rollout",
         [
-            new("key-value cache", state, $"{section}.lanes up, or {section}.max-thought-tokens, {section}.group-size or {section}.context-length down"),
+            new("key-value cache", state,
+                $"{section}.lanes up, or {section}.max-thought-tokens, {section}.group-size or {section}.context-length down"),
             new("logits", sequences * ActivationBytes.DrawLogits(config), $"{section}.lanes up"),
             new("activations", positions * prefix * ActivationBytes.Forward(config, element), $"{section}.lanes up"),
         ]);
@@ -111,7 +118,8 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
         var looked = stage.Rlp is null ? tokens : tokens / length * stage.Rlp.MaxThoughtTokens;
         return new("learning",
         [
-            new("activations", tokens * ActivationBytes.Trained(config, WeightBytes(type)), $"{section}.micro-batch-tokens or {section}.context-length down"),
+            new("activations", tokens * ActivationBytes.Trained(config, WeightBytes(type)),
+                $"{section}.micro-batch-tokens or {section}.context-length down"),
             new("logits", looked * ActivationBytes.LossLogits(config), $"{section}.micro-batch-tokens down"),
         ]);
     }
@@ -119,7 +127,8 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
     private static MemoryPhase Update(long arenaLength) => new(UpdateName, [new("optimizer's buffer", arenaLength * sizeof(float), SmallerModel)]);
 
     /// <summary>Tokens of one forward pass over sequences of one length, see <see cref="TokenBatch.Split"/>.</summary>
-    private static long Rectangle(StageSettings stage, long sequences, long length) => Math.Min(sequences, Math.Max(1, stage.MicroBatchTokens / length)) * length;
+    private static long Rectangle(StageSettings stage, long sequences, long length) =>
+        Math.Min(sequences, Math.Max(1, stage.MicroBatchTokens / length)) * length;
 }
 
 /// <summary>A phase of a step, with what it holds while it lasts.</summary>

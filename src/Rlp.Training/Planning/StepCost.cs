@@ -19,7 +19,8 @@ public sealed record StepCost(
     public double Seconds => RolloutSeconds + EvidenceSeconds + LearningSeconds;
 
     /// <param name="nodes">Nodes that share the lanes; one of them learns.</param>
-    public static StepCost Of(StageSettings stage, FirstStep step, DecoderConfig config, DecoderCosts costs, DeviceRates rates, int elementBytes, int nodes)
+    public static StepCost Of(
+        StageSettings stage, FirstStep step, DecoderConfig config, DecoderCosts costs, DeviceRates rates, int elementBytes, int nodes)
     {
         var speed = rates.Flops * rates.TrainingUtilisation;
         if (stage.Rlp is not { } rlp)
@@ -38,12 +39,14 @@ public sealed record StepCost(
         }
         var lane = new SamplerWorkload((int)step.MeanLength, rlp.MaxThoughtTokens, (step.Groups.Count + rlp.Lanes - 1) / rlp.Lanes, rlp.GroupSize);
         var inTurn = (rlp.Lanes + nodes - 1) / nodes; // lanes that one node works on, one after the other
-        var decodingSeconds = inTurn * DecodingRoofline.Seconds(config, costs, lane, elementBytes, rates.Flops, rates.ReadBytes) / rates.DecodingUtilisation;
+        var decodingSeconds = inTurn * DecodingRoofline.Seconds(config, costs, lane, elementBytes, rates.Flops, rates.ReadBytes)
+            / rates.DecodingUtilisation;
         var share = inTurn / (double)rlp.Lanes;
         return new StepCost(
             total, step.InputTokens, step.ThoughtTokens, step.MeanLength,
             (share * prefill / speed) + decodingSeconds, share * evidence / speed, (total - prefill - decoding - evidence) / speed);
 
-        double Forward(long queries, long cached) => Budgets.ForwardFlops(costs.MatrixParameters, queries, cached, costs.AttentionWidth, costs.StateFlops);
+        double Forward(long queries, long cached) =>
+            Budgets.ForwardFlops(costs.MatrixParameters, queries, cached, costs.AttentionWidth, costs.StateFlops);
     }
 }
