@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Rlp.Cli.Commands;
+using Rlp.Training;
 
 namespace Rlp.Cli;
 
@@ -8,17 +9,22 @@ public static class Program
 {
     public static async Task<int> Main(string[] arguments)
     {
+        OpenMpWaiting.Prepare();
         var root = new RootCommand("RLP.Akka trains language models to think before they predict (RLP, arXiv 2510.01265).\n\n"
             + "Examples:\n"
             + "  rlp train hocon/recipes/arithmetic.hocon\n"
             + "  rlp train hocon/recipes/arithmetic.hocon --run-id big --set rlp.group-size=16\n"
             + "  rlp runs show arithmetic-1\n"
             + "  rlp model inspect models/Qwen3-1.7B\n"
+            + "  rlp plan hocon/recipes/qwen3-1.7b.hocon --device H100 --nodes 4\n"
+            + "  rlp bench sampler --model models/Qwen3-1.7B\n"
             + "  rlp doctor\n\n"
             + ExitCodes.Explanation);
         root.Subcommands.Add(TrainCommand.Create());
         root.Subcommands.Add(RunsCommand.Create());
         root.Subcommands.Add(ModelCommand.Create());
+        root.Subcommands.Add(PlanCommand.Create());
+        root.Subcommands.Add(BenchCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0)

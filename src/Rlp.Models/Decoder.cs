@@ -11,16 +11,14 @@ public abstract class Decoder : IDecoder
     {
         Config = config;
         Parameters = parameters;
-        var embedding = parameters.Layout.Slots[0].Name; // see AddEmbedding
-        var matrices = parameters.Layout.Slots.Where(s => s.Shape.Length == 2 && (config.TieWordEmbeddings || s.Name != embedding)).Sum(s => s.Length);
-        Costs = new DecoderCosts(matrices, (long)config.AttentionLayers * config.AttentionHeads * config.HeadDim, 0);
+        Costs = CostsOf(config, parameters.Layout);
     }
 
     public DecoderConfig Config { get; }
 
     public ParameterArena Parameters { get; }
 
-    public DecoderCosts Costs { get; private protected init; }
+    public DecoderCosts Costs { get; }
 
     public bool RecomputesActivations { get; set; }
 
@@ -44,6 +42,16 @@ public abstract class Decoder : IDecoder
         NemotronHConfig nemotron => NemotronHDecoder.Layout(nemotron),
         _ => throw new ArgumentOutOfRangeException(nameof(config), config, "unknown architecture"),
     };
+
+    /// <summary>What a token costs in a decoder of this shape, before there is one.</summary>
+    /// <param name="layout">Of <see cref="Layout"/>.</param>
+    public static DecoderCosts CostsOf(DecoderConfig config, ArenaLayout layout)
+    {
+        var embedding = layout.Slots[0].Name; // see AddEmbedding
+        var matrices = layout.Slots.Where(s => s.Shape.Length == 2 && (config.TieWordEmbeddings || s.Name != embedding)).Sum(s => s.Length);
+        var state = config is NemotronHConfig hybrid ? hybrid.Pattern.Count(c => c == NemotronHConfig.Mamba) * Mamba2Mixer.StateFlops(hybrid) : 0;
+        return new DecoderCosts(matrices, (long)config.AttentionLayers * config.AttentionHeads * config.HeadDim, state);
+    }
 
     public void Initialize(long seed) => Parameters.Initialize(seed, Config.Initialization);
 

@@ -17,7 +17,6 @@ public sealed class NemotronHDecoder : Decoder
     public NemotronHDecoder(NemotronHConfig config, ParameterArena parameters) : base(config, parameters)
     {
         this.config = config;
-        Costs = Costs with { StateFlops = config.Pattern.Count(c => c == NemotronHConfig.Mamba) * Mamba2Mixer.StateFlops(config) };
         mixers = [.. Enumerable.Range(0, config.Layers).Select(NewMixer)];
     }
 

@@ -5,6 +5,7 @@ using System.Text;
 using Rlp.Corpora;
 using Rlp.Training.Checkpoints;
 using Rlp.Training.Engines;
+using Rlp.Training.Planning;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Actors.Tests;
@@ -28,7 +29,9 @@ internal sealed class FakeEngines : IEngineFactory
     /// <summary>What a network is said to hold, in elements.</summary>
     public long Elements { get; init; } = 1000;
 
-    public long ArenaLength(Recipe recipe) => Elements;
+    public StageMemory Memory(Recipe recipe) => new(
+        [new MemoryPart("weights and moments", 4 * Elements * sizeof(float), "a smaller model"), new MemoryPart("teacher", Elements * sizeof(float), "a smaller model")],
+        [new MemoryPhase("nothing", [])]);
 
     public IDataEngine OpenData(StageContext context) => new Data(this, context);
 

@@ -1,13 +1,8 @@
 using Rlp.Actors.Hosting;
-using Rlp.Actors.Runs;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
-using Rlp.Training;
-using Rlp.Training.Engines;
-using Rlp.Training.Engines.Torch;
-using Rlp.Training.Recipes;
 
 namespace Rlp.Actors.Tests;
 
@@ -39,14 +34,14 @@ public sealed class LeaseTests : IDisposable
     }
 
     [Fact]
-    public async Task A_run_that_needs_more_memory_than_the_device_has_is_told_which_roles_need_it()
+    public async Task A_run_that_needs_more_memory_than_the_device_has_is_told_which_parts_need_it_and_what_to_set()
     {
         var engines = new FakeEngines { Elements = 1 << 20 };
         await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Path, engines) with { MemoryBytes = 19 << 20 });
 
         var refusal = await Assert.ThrowsAsync<RunRefusedException>(() => node.Runs.StartAsync("r", Recipes.Full()));
         Assert.Equal(FailureKind.Configuration, refusal.Kind);
-        Assert.Contains("needs 20 MiB of the CPU (learner 16 MiB, ema 4 MiB), which has 19 MiB of 19 MiB free", refusal.Message);
+        Assert.Contains("needs 20 MiB of the CPU (weights and moments 16 MiB, teacher 4 MiB), which has 19 MiB of 19 MiB free. Set a smaller model", refusal.Message);
         Assert.Equal(0, engines.OpenEngines);
     }
 
@@ -77,26 +72,5 @@ public sealed class LeaseTests : IDisposable
         Assert.Equal(0, engines.OpenEngines);
         Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>((await node.RunAsync("completed", Recipes.Full(rlp: 2)))[^1]).Status);
         Assert.Equal(0, engines.OpenEngines);
-    }
-
-    [Fact]
-    public void The_memory_of_a_lease_is_that_of_the_arena_as_it_is_written()
-    {
-        var recipe = Recipes.Arithmetic();
-        var length = new TorchEngineFactory().ArenaLength(recipe);
-        using var loop = new BareLoop(new TorchEngineFactory(), new StageContext("r", recipe, recipe.Stage("pretrain"), folder.Path, 1, new NodeWeights()));
-        var policy = File.ReadAllBytes(Path.Combine(loop.Save().Path, "policy.safetensors"));
-        var written = policy.Length - 8 - BitConverter.ToInt64(policy); // the header's length, the header, then the tensors
-
-        Assert.InRange(length * sizeof(float), written, written + 16 * sizeof(float) * 30); // each leaf begins at a multiple of 16 elements
-        Assert.Equal(new Dictionary<string, long> { ["learner"] = 16 * length, ["ema"] = 4 * length }, RunMemory.Of(recipe, length));
-        var withReference = recipe with { Stages = [.. recipe.Stages.Select(s => s with { Rlp = s.Rlp is null ? null : s.Rlp with { Beta = 0.1 } })] };
-        Assert.Equal(20 * length, RunMemory.Of(withReference, length)["learner"]);
-        // Three versions of policy and teacher each.
-        Assert.Equal(
-            new Dictionary<string, long> { ["learner"] = 28 * length, ["ema"] = 16 * length }, RunMemory.Of(Recipes.Arithmetic(staleness: 2), length));
-        var half = recipe with { Model = recipe.Model with { Dtype = WeightType.Bfloat16 } };
-        Assert.Equal(new Dictionary<string, long> { ["learner"] = 20 * length, ["ema"] = 6 * length }, RunMemory.Of(half, length));
-        Assert.Equal(0, RunMemory.Of(recipe with { Stages = [recipe.Stages[0]] }, length)["ema"]);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Rlp.Training;
 
 namespace Rlp.Benchmarks;
 
@@ -16,13 +17,15 @@ public static class Program
 
     public static Task<int> Main(string[] arguments)
     {
+        OpenMpWaiting.Prepare();
         var root = new RootCommand("Figures of RLP.Akka, each beside another way to do the same work, measured in turns in one process.\n\n"
             + "Examples:\n  dotnet run -c Release --project tests/Rlp.Benchmarks -- all --output tests/Rlp.Benchmarks/results/2026-11.json\n"
             + "  dotnet run -c Release --project tests/Rlp.Benchmarks -- decode --quick\n\n"
             + $"llama.cpp, the peer of decode, is fetched once by\n  {LlamaCpp.Fetch}")
         {
-            GrowthPoint.Command(),
+            GrowthPoint.Command(), Heartbeats.Command(), OpenMp.Command(), OpenMp.Child(),
         };
+        foreach (var command in PlanMemory.Commands()) root.Add(command);
         root.Add(Section.All(Sections));
         foreach (var section in Sections) root.Add(section.Command());
         return root.Parse(arguments).InvokeAsync();

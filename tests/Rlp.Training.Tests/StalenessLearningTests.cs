@@ -1,5 +1,6 @@
 using Rlp.Training.Engines;
 using Rlp.Training.Engines.Torch;
+using Rlp.Training.Planning;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Training.Tests;
@@ -34,7 +35,7 @@ public sealed class StalenessLearningTests : IDisposable
     {
         private readonly TorchEngineFactory torch = new();
 
-        public long ArenaLength(Recipe recipe) => torch.ArenaLength(recipe);
+        public StageMemory Memory(Recipe recipe) => torch.Memory(recipe);
 
         public IDataEngine OpenData(StageContext context) => torch.OpenData(context);
 

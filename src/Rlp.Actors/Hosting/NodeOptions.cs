@@ -1,4 +1,5 @@
 using Rlp.Protocol.Events;
+using Rlp.Training;
 using Rlp.Training.Engines;
 
 namespace Rlp.Actors.Hosting;
@@ -33,8 +34,8 @@ public sealed record NodeOptions
 
     public int Port { get; init; }
 
-    /// <summary>Cores of this node's device, and intra-operation threads of each engine (they take turns).</summary>
-    public int Threads { get; init; } = Math.Max(1, Environment.ProcessorCount);
+    /// <summary>Cores of this node's device; <see cref="ThreadPlan"/> says who works on them.</summary>
+    public int Threads { get; init; } = ThreadPlan.Of(setting: 0).KernelThreads;
 
     /// <summary>Memory that leases may take, in bytes.</summary>
     public long MemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;

@@ -10,8 +10,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Rlp.Actors.Nodes;
 using Rlp.Actors.Runs;
 using Rlp.Actors.Serialization;
-using Rlp.Actors.Workers;
 using Rlp.Protocol;
+using Rlp.Training;
 
 namespace Rlp.Actors.Hosting;
 
@@ -28,6 +28,8 @@ public static class RlpNodeHosting
     /// <exception cref="InvalidOperationException">The journal cannot be opened.</exception>
     public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options)
     {
+        OpenMpWaiting.Prepare();
+        Dispatchers.FillPool(ThreadPlan.Of(options.Threads));
         Directory.CreateDirectory(options.RunsFolder);
         SqliteJournalFile.Prepare(options.Journal);
         services.AddSingleton(options);
@@ -108,7 +110,7 @@ public static class RlpNodeHosting
         var sql = $"{{ connection-string = {connection}, provider-name = \"SQLite.MS\", auto-initialize = on }}";
         return ConfigurationFactory.ParseString(options.Settings).WithFallback(ConfigurationFactory.ParseString($$"""
             {{LogFile.PathKey}} = {{Quote(Path.GetFullPath(options.LogFile))}}
-            {{EngineActor.Dispatcher}} { type = PinnedDispatcher, executor = fork-join-executor, throughput = 1 }
+            {{Dispatchers.Hocon(ThreadPlan.Of(options.Threads))}}
             akka {
               loglevel = WARNING
               stdout-loglevel = OFF

@@ -24,8 +24,8 @@ internal sealed class DeviceLeases(string device, int cores, long memoryBytes)
             return (null, $"run '{request.RunId}' needs {request.Cores} cores of {device}, which has {freeCores} of {cores} free{holders}. Stop a run, or start this one with fewer threads");
         if (memory > freeMemory)
         {
-            var parts = string.Join(", ", request.MemoryBytes.Select(m => $"{m.Key} {Mebibytes(m.Value)}"));
-            return (null, $"run '{request.RunId}' needs {Mebibytes(memory)} of {device} ({parts}), which has {Mebibytes(freeMemory)} of {Mebibytes(memoryBytes)} free{holders}. Stop a run, or choose a smaller model");
+            var parts = string.Join(", ", request.MemoryBytes.OrderByDescending(m => m.Value).Select(m => $"{m.Key} {Mebibytes(m.Value)}"));
+            return (null, $"run '{request.RunId}' needs {Mebibytes(memory)} of {device} ({parts}), which has {Mebibytes(freeMemory)} of {Mebibytes(memoryBytes)} free{holders}. {(others.Length > 0 ? "Stop a run, or set" : "Set")} {request.Remedy ?? "a smaller model"}; `rlp plan` shows the parts");
         }
         return (granted[request.RunId] = new LeaseGranted { RunId = request.RunId, Device = device, Cores = request.Cores, MemoryBytes = memory }, "");
     }

@@ -267,8 +267,14 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         try
         {
             var recipe = Recipe.FromJson(recipeJson);
-            var memory = RunMemory.Of(recipe, options.Engines.ArenaLength(recipe));
-            node.Tell(new AcquireLease { RunId = runId, Cores = options.Threads, MemoryBytes = memory }, Self);
+            var memory = options.Engines.Memory(recipe).Peak;
+            node.Tell(new AcquireLease
+            {
+                RunId = runId,
+                Cores = options.Threads,
+                MemoryBytes = memory.ToDictionary(p => p.Name, p => p.Bytes),
+                Remedy = memory.MaxBy(p => p.Bytes)!.Remedy,
+            }, Self);
         }
         catch (Exception e) when (e is ArgumentException or JsonException or ModelFormatException)
         {

@@ -13,8 +13,6 @@ namespace Rlp.Actors.Workers;
 /// </summary>
 internal sealed class EngineActor : ReceiveActor
 {
-    public const string Dispatcher = "rlp-engine-dispatcher";
-
     private readonly EngineSeat seat;
 
     public EngineActor(Role role, Func<Role, EngineSeat> seats)

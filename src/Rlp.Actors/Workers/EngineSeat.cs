@@ -3,6 +3,7 @@ using Rlp.Actors.Hosting;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
+using Rlp.Training;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
 
@@ -29,9 +30,10 @@ internal abstract class EngineSeat(NodeOptions options, NodeWeights weights) : I
         if (request is not OpenEngine open)
             return Call(request, started);
         var recipe = Recipe.FromJson(open.RecipeJson);
+        var stage = recipe.Stage(open.Stage);
         Dispose();
         Open(
-            new StageContext(open.RunId, recipe, recipe.Stage(open.Stage), options.RunFolder(open.RunId), options.Threads, weights),
+            new StageContext(open.RunId, recipe, stage, options.RunFolder(open.RunId), ThreadPlan.Of(options.Threads).For(stage).IntraOp, weights),
             WireFormat.Read(open.Checkpoint),
             options.Engines);
         return Done(request, started);

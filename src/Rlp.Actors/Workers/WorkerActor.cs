@@ -96,7 +96,7 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
             return;
         slot.Ending = false;
         var (ownRole, ownSeats) = (role, seats);
-        slot.Child = Context.Watch(Context.ActorOf(Props.Create(() => new EngineActor(ownRole, ownSeats)).WithDispatcher(EngineActor.Dispatcher)));
+        slot.Child = Context.Watch(Context.ActorOf(Props.Create(() => new EngineActor(ownRole, ownSeats)).WithDispatcher(Dispatchers.Engine)));
         Pump(slot);
     }
 

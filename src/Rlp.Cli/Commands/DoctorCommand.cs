@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using Rlp.Cli.Configuration;
+using Rlp.Training;
 using TorchSharp;
 
 namespace Rlp.Cli.Commands;
@@ -21,7 +22,7 @@ internal static class DoctorCommand
         command.SetAction((arguments, _) => FailureReport.Guard(() =>
         {
             var folder = Path.GetFullPath(arguments.GetValue(runs) ?? new NodeSettings().Runs);
-            Check[] checks = [Runtime(), Native(), Device(), Database(folder), Disk(folder)];
+            Check[] checks = [Runtime(), Native(), Device(), Threads(), Database(folder), Disk(folder)];
             foreach (var check in checks)
                 Console.WriteLine(arguments.GetValue(json)
                     ? JsonSerializer.Serialize(new { part = check.Part, ok = check.Ok, found = check.Found })
@@ -57,6 +58,14 @@ internal static class DoctorCommand
         {
             return new Check("device", false, "unknown, because the native library does not load");
         }
+    }
+
+    private static Check Threads()
+    {
+        var plan = ThreadPlan.Of(new NodeSettings().Threads);
+        return new Check(
+            "threads", true,
+            $"{plan.IntraOp} per engine, {plan.Heartbeats} for the cluster's heartbeats, {plan.Pool} for other actors; {OpenMpWaiting.Describe()}");
     }
 
     private static Check Database(string folder)

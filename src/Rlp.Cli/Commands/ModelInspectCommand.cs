@@ -21,8 +21,8 @@ internal static class ModelInspectCommand
     public static Command Create()
     {
         var folder = new Argument<string>("DIR") { Description = "Folder of the model, or of a checkpoint." };
-        var batch = Positive("--batch", "Sequences at once, for the memory.", 1);
-        var length = Positive("--length", "Tokens of each sequence, for the memory.", 1024);
+        var batch = CommonOptions.Positive("--batch", "Sequences at once, for the memory.", 1);
+        var length = CommonOptions.Positive("--length", "Tokens of each sequence, for the memory.", 1024);
         var dtype = ModelCommand.Dtype("Type to compute in, for the memory. Default: f32.");
         var begin = new Option<string>("--begin") { Description = "Text of the token that opens a thought.", DefaultValueFactory = _ => "<think>" };
         var end = new Option<string>("--end") { Description = "Text of the token that closes it.", DefaultValueFactory = _ => "</think>" };
@@ -65,16 +65,6 @@ internal static class ModelInspectCommand
             return Task.FromResult(inspection.Problems.Count == 0 ? ExitCodes.Done : ExitCodes.BadData);
         }));
         return command;
-    }
-
-    private static Option<int> Positive(string name, string description, int standard)
-    {
-        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => standard };
-        option.Validators.Add(result =>
-        {
-            if (int.TryParse(result.Tokens.SingleOrDefault()?.Value, out var value) && value < 1) result.AddError($"{name} is {value}; expected at least 1");
-        });
-        return option;
     }
 
     private sealed record Marker(string Text, int Id);

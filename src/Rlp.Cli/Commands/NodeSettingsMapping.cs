@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using Rlp.Actors.Hosting;
 using Rlp.Cli.Configuration;
+using Rlp.Training;
 using Rlp.Training.Engines;
 
 namespace Rlp.Cli.Commands;
@@ -17,7 +18,7 @@ internal static class NodeSettingsMapping
             Engines = engines,
             Host = settings.Host,
             Port = settings.Port,
-            Threads = settings.Threads == 0 ? Environment.ProcessorCount : settings.Threads,
+            Threads = ThreadPlan.Of(settings.Threads).KernelThreads,
             Synchronous = settings.JournalSynchronous == JournalSynchronous.Full ? SqliteSynchronous.Full : SqliteSynchronous.Normal,
             JournalFile = settings.JournalConnectionString.Length == 0 ? null : new SqliteConnectionStringBuilder(settings.JournalConnectionString).DataSource,
         };

@@ -11,8 +11,11 @@ public sealed record AcquireLease : IRunMessage
     /// <summary>Cores that the run's engines take in turns.</summary>
     [ProtoMember(2)] public int Cores { get; init; }
 
-    /// <summary>Memory that each role holds, in bytes; these add up.</summary>
+    /// <summary>Memory at its peak by part, in bytes; these add up.</summary>
     [ProtoMember(3)] public Dictionary<string, long> MemoryBytes { get; init; } = [];
+
+    /// <summary>What to set where the largest part is too large; null: nobody said.</summary>
+    [ProtoMember(4)] public string? Remedy { get; init; }
 }
 
 [ProtoContract]

@@ -1,4 +1,5 @@
 using Rlp.Corpora;
+using Rlp.Training.Planning;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Training.Engines;
@@ -72,10 +73,10 @@ public sealed record StageContext(string RunId, Recipe Recipe, StageSettings Sta
 /// </summary>
 public interface IEngineFactory
 {
-    /// <summary>Elements of the flat tensor that holds the recipe's network, padding included: what each copy, gradient or moment takes.</summary>
+    /// <summary>What a node that runs the recipe needs, in the stage that needs most.</summary>
     /// <exception cref="ArgumentException">The recipe describes no network.</exception>
     /// <exception cref="Rlp.Models.ModelFormatException">The model folder that the recipe names cannot be used.</exception>
-    long ArenaLength(Recipe recipe);
+    StageMemory Memory(Recipe recipe);
 
     IDataEngine OpenData(StageContext context);
 

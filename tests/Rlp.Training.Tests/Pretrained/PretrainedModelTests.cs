@@ -181,7 +181,7 @@ public sealed class PretrainedModelTests : IDisposable
     {
         var recipe = Recipe(Model("llama")); // 22 pieces and five rows more
         var bytes = recipe with { Tokenizer = new TokenizerSettings { Kind = TokenizerKind.Bytes } };
-        var message = Assert.Throws<ModelFormatException>(() => new TorchEngineFactory().ArenaLength(bytes)).Message;
+        var message = Assert.Throws<ModelFormatException>(() => new TorchEngineFactory().Memory(bytes)).Message;
         Assert.Contains($"vocab_size is 27, but the tokenizer has {RecipeNetwork.Tokenizer(bytes).VocabularySize} tokens", message);
     }
 
@@ -192,7 +192,7 @@ public sealed class PretrainedModelTests : IDisposable
         var model = Model(architecture);
         using var weights = HuggingFaceFolder.Open(model);
         var parameters = weights.Weights.Tensors.Values.Sum(t => t.Entry.Elements);
-        var length = new TorchEngineFactory().ArenaLength(Recipe(model));
+        var length = new TorchEngineFactory().Memory(Recipe(model)).Held.Single(p => p.Name == "policy weights").Bytes / sizeof(float);
         Assert.InRange(length, parameters, parameters + (16 * weights.Weights.Tensors.Count));
     }
 
