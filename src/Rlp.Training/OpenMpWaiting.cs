@@ -4,15 +4,15 @@ namespace Rlp.Training;
 
 /// <summary>
 /// How libtorch's OpenMP threads wait for their next piece of work. libgomp lets them spin for milliseconds, on the assumption that the cores are
-/// theirs alone; where they are not, the spinning threads take the time that the working ones need: on two busy cores, decoding one sequence with
-/// libgomp's own 300,000 turns was two to ten times slower than with 1,000 (`openmp` of tests/Rlp.Benchmarks).
+/// theirs alone; where they are not, the spinning threads take the time that the working ones need. `openmp` of tests/Rlp.Benchmarks compares
+/// settings on idle and on busy cores.
 /// </summary>
 public static partial class OpenMpWaiting
 {
     /// <summary>
-    /// GOMP_SPINCOUNT: turns of libgomp's waiting loop before a thread sleeps; some 40 microseconds, about what it costs to be woken.
+    /// GOMP_SPINCOUNT: turns of libgomp's waiting loop before a thread sleeps; some 0.4 ms, longer than what lies between two loops of one token.
     /// </summary>
-    public const int SpinCount = 1000;
+    public const int SpinCount = 10_000;
 
     private const string SpinVariable = "GOMP_SPINCOUNT", PolicyVariable = "OMP_WAIT_POLICY";
 

@@ -10,6 +10,7 @@ namespace Rlp.Models.Kernels;
 internal sealed unsafe class DecodingStep : IDisposable
 {
     private const int RowsOfATile = 32;
+    private const int FewQueries = 8; // a library's product takes longer to begin than to compute them
     private const int RowsOfAThread = 8; // fewer, and reading the weights takes longer than computing with them
 
     private readonly AttentionShape shape;
@@ -119,17 +120,19 @@ internal sealed unsafe class DecodingStep : IDisposable
 
     private void Attend(Layer layer, int begin, int end, int thread, bool together)
     {
-        if (together && end - begin > 1)
-        {
-            NativeThreads.Run(Math.Min(end - begin, scores.Length), (one, threads) =>
-                Attend(layer, begin + ((end - begin) * one / threads), begin + ((end - begin) * (one + 1) / threads), one, together: false));
-            return;
-        }
+        if (together)
+            NativeThreads.Run(Math.Min(shape.KeyValueHeads, scores.Length), (one, threads) =>
+                Attend(layer, begin, end, one, shape.KeyValueHeads * one / threads, shape.KeyValueHeads * (one + 1) / threads));
+        else Attend(layer, begin, end, thread, 0, shape.KeyValueHeads);
+    }
+
+    private void Attend(Layer layer, int begin, int end, int thread, int firstHead, int lastHead)
+    {
         for (var row = begin; row < end;)
         {
             var stop = row + 1;
             while (stop < end && stop - row < RowsOfATile && state.Parent is not null && state.ParentRows[stop] == state.ParentRows[row]) stop++;
-            Attend(layer, row, stop, scores[thread]);
+            AttendAlike(layer, row, stop, firstHead, lastHead, scores[thread]);
             row = stop;
         }
     }
@@ -154,7 +157,7 @@ internal sealed unsafe class DecodingStep : IDisposable
     }
 
     /// <summary>Attention of rows that continue the same prefix: its scores and values by one product for all of them, their own tokens row by row.</summary>
-    private void Attend(Layer layer, int begin, int end, float* line)
+    private void AttendAlike(Layer layer, int begin, int end, int firstHead, int lastHead, float* line)
     {
         int dim = shape.HeadDim, group = shape.Group, count = (end - begin) * group, prefix = 0;
         long prefixStart = 0, prefixHead = 0;
@@ -167,26 +170,34 @@ internal sealed unsafe class DecodingStep : IDisposable
         }
         var prefixColumns = (int)AttentionKernel.Rounded(prefix);
         var outputs = line + ((long)count * columns); // [count, D]
-        for (var head = 0; head < shape.KeyValueHeads; head++)
+        for (var head = firstHead; head < lastHead; head++)
         {
             var start = prefixStart + (head * prefixHead);
             for (var row = begin; row < end; row++) // the queries of a head's group, row behind row
                 Buffer.MemoryCopy(queries + ((((long)row * shape.Heads) + (head * group)) * dim), outputs + ((long)(row - begin) * group * dim),
                     group * dim * sizeof(float), group * dim * sizeof(float));
-            if (prefix > 0) Blas.TimesTransposed(count, prefix, dim, 1, outputs, dim, layer.PrefixKeys + start, dim, 0, line, columns);
+            if (count <= FewQueries)
+                for (var i = 0; i < count; i++)
+                    VectorProduct.Rows(layer.PrefixKeys + start, outputs + ((long)i * dim), line + ((long)i * columns), prefix, dim);
+            else if (prefix > 0) Blas.TimesTransposed(count, prefix, dim, 1, outputs, dim, layer.PrefixKeys + start, dim, 0, line, columns);
             for (var i = 0; i < count; i++)
             {
                 var row = begin + (i / group);
                 int own = state.Lengths[row] + 1, length = prefixColumns + (int)AttentionKernel.Rounded(own);
                 var values = line + ((long)i * columns);
                 new Span<float>(values + prefix, prefixColumns - prefix).Fill(float.NegativeInfinity);
+                if (i % group == 0) VectorProduct.Prefetch(layer.Values + Own(row, head), own * dim); // wanted when the scores are done
                 VectorProduct.Rows(layer.Keys + Own(row, head), outputs + ((long)i * dim), values + prefixColumns, own, dim);
                 new Span<float>(values + prefixColumns + own, length - prefixColumns - own).Fill(float.NegativeInfinity);
                 var sum = Floats.ExpSum(values, shape.Scale, Floats.Max(values, length) * shape.Scale, length);
                 Floats.Scale(values, 1 / sum, length);
             }
-            if (prefix > 0) Blas.Times(count, dim, prefix, 1, line, columns, layer.PrefixValues + start, dim, 0, outputs, dim);
+            if (count > FewQueries && prefix > 0) Blas.Times(count, dim, prefix, 1, line, columns, layer.PrefixValues + start, dim, 0, outputs, dim);
             else new Span<float>(outputs, count * dim).Clear();
+            if (count <= FewQueries)
+                for (var i = 0; i < count; i++)
+                    VectorProduct.WeightedSum(
+                        layer.PrefixValues + start, line + ((long)i * columns), outputs + ((long)i * dim), outputs + ((long)i * dim), prefix, dim);
             for (var i = 0; i < count; i++)
             {
                 var row = begin + (i / group);

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Rlp.Models.Kernels;
 
@@ -33,6 +34,13 @@ internal static unsafe class VectorProduct
             (y[i], y[i + 1], y[i + 2], y[i + 3]) = (t0, t1, t2, t3);
         }
         for (; i < rows; i++) y[i] = Floats.Dot(matrix + ((long)i * n), x, n);
+    }
+
+    /// <summary>Brings memory into the second cache while something else is computed.</summary>
+    public static void Prefetch(float* start, int n)
+    {
+        if (!Sse.IsSupported) return;
+        for (var i = 0; i < n; i += Floats.Width) Sse.Prefetch1(start + i);
     }
 
     /// <summary>y = start + sum of w_i row_i; rows one behind the other.</summary>
