@@ -10,9 +10,9 @@ public static class Program
         new("decode", "Sampling thoughts, tokens per second, beside llama.cpp on the same weights.", DecodeSection.Measure),
         new("learner", "Training, tokens per second, beside the GEMM peak and beside training without shared prefixes.", LearnerSection.Measure),
         new("step", "A whole RLP step beside the sum of its parts and beside the plain formulation of Algorithm 1.", StepSection.Measure),
-        new("actor-path", "The actor system's cost over the bare loop on the smallest steps that there are.", ActorPath.Measure),
-        new("growth", "Time and memory per thought token as prefix, thought, G, vocabulary and parameters grow.", GrowthSection.Measure),
         new("memory", "Managed heap, resident set and live tensors over a thousand steps.", MemorySection.Measure),
+        new("growth", "Time and memory per thought token as prefix, thought, G, vocabulary and parameters grow.", GrowthSection.Measure),
+        new("actor-path", "The actor system's cost over the bare loop on the smallest steps that there are.", ActorPath.Measure),
     ];
 
     public static Task<int> Main(string[] arguments)

@@ -41,11 +41,11 @@ public sealed class PlanCommandTests : IDisposable
         Assert.Contains("DOES NOT FIT", output);
         Assert.Contains(folder["rates.json"], output);
         Assert.Contains("the largest part is 'activations'", error);
-        Assert.Contains("set rlp.micro-batch-tokens or rlp.context-length down", error);
+        Assert.Contains("set pretrain.activation-checkpointing = true, or pretrain.micro-batch-tokens or pretrain.context-length down", error);
 
         (code, _, error) = await RlpCommand.Run("train", Arithmetic, "--runs", folder["runs"], "--set", "node.memory=400MiB");
         Assert.Equal(ExitCodes.BadConfiguration, code);
-        Assert.Contains("Set rlp.micro-batch-tokens or rlp.context-length down", error);
+        Assert.Contains("Set pretrain.activation-checkpointing = true, or pretrain.micro-batch-tokens or pretrain.context-length down", error);
         Assert.Contains("no runs", await RlpCommand.Succeed("runs", "list", "--runs", folder["runs"]));
     }
 
