@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using Rlp.Training;
 using static TorchSharp.torch;
 
 namespace Rlp.Benchmarks.Measuring;
@@ -28,6 +29,7 @@ internal static class OwnThread
         });
         thread.Start();
         thread.Join();
+        NativeHeap.Trim(); // what one measurement leaves must not be missing in the next
         failure?.Throw();
         return result!;
     }

@@ -129,5 +129,6 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
         reference?.Dispose();
         history?.Dispose();
         parameters.Dispose();
+        NativeHeap.Trim();
     }
 }

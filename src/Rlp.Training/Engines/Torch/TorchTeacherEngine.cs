@@ -54,5 +54,6 @@ internal sealed class TorchTeacherEngine : ITeacherEngine
         context.Weights.Withdraw(context.RunId, PublishedHistory);
         history?.Dispose();
         teacher.Dispose();
+        NativeHeap.Trim();
     }
 }
