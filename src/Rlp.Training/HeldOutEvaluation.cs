@@ -1,5 +1,5 @@
-using Rlp.Models.Tokenizers;
 using Rlp.Models;
+using Rlp.Models.Tokenizers;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
 using Rlp.Training.Sampling;

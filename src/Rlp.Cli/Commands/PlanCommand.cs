@@ -81,7 +81,8 @@ internal static class PlanCommand
         }
         return new DeviceRates(
             $"this machine, {options.Threads} threads", options.MemoryBytes, saved.GemmFlops, saved.ReadBytes,
-            saved.TrainingUtilisation!.Value, saved.DecodingUtilisation!.Value, origin) { OnCpu = true };
+            saved.TrainingUtilisation!.Value, saved.DecodingUtilisation!.Value, origin)
+        { OnCpu = true };
     }
 
     private static IReadOnlyList<string> Assumptions(RecipePlan plan) =>

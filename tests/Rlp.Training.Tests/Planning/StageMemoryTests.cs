@@ -40,8 +40,11 @@ public sealed class StageMemoryTests
         Assert.Equal(
             new Dictionary<string, long>
             {
-                ["policy weights"] = Bytes(half.Values), ["gradients"] = Bytes(half.Values) + Bytes(half.Gradients!), ["AdamW moments"] = 2 * Bytes(policy.Parameters.Values),
-                ["master weights"] = Bytes(policy.Parameters.Values), ["runtime"] = StageMemory.RuntimeBytes,
+                ["policy weights"] = Bytes(half.Values),
+                ["gradients"] = Bytes(half.Values) + Bytes(half.Gradients!),
+                ["AdamW moments"] = 2 * Bytes(policy.Parameters.Values),
+                ["master weights"] = Bytes(policy.Parameters.Values),
+                ["runtime"] = StageMemory.RuntimeBytes,
             },
             memory.Held.ToDictionary(p => p.Name, p => p.Bytes));
     }
