@@ -11,17 +11,17 @@ public static class ActivationBytes
     /// <summary>Vectors of each width that one token of one layer keeps until the backward pass has used them.</summary>
     private static class Kept
     {
-        /// <summary>Of the hidden size: the residual stream, the normalised vector, and the place of each one's gradient; of a layer with one norm.</summary>
-        public const int PerNorm = 4;
+        /// <summary>Of the hidden size: the residual stream and the normalised vector; of a layer with one norm.</summary>
+        public const int PerNorm = 2;
 
-        /// <summary>Of all query heads: projected, rotated, attended, and the places of two gradients.</summary>
-        public const int Queries = 5;
+        /// <summary>Of all query heads: projected, rotated, attended.</summary>
+        public const int Queries = 3;
 
-        /// <summary>Of all key heads: projected keys and values, rotated keys, and the places of two gradients.</summary>
-        public const int Keys = 5;
+        /// <summary>Of all key heads: projected keys and values, rotated keys.</summary>
+        public const int Keys = 3;
 
-        /// <summary>Of the intermediate size: gate, up and product, and the places of their gradients.</summary>
-        public const int SwiGlu = 6;
+        /// <summary>Of the intermediate size: gate, up and product, and a gradient at work.</summary>
+        public const int SwiGlu = 4;
 
         /// <summary>Of the intermediate size: up, relu, square.</summary>
         public const int SquaredRelu = 4;

@@ -91,12 +91,12 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
         if (!onCpu) return new StageMemory(held, phases);
         var peak = phases.Max(p => p.Bytes);
         var own = phases.Where(p => p.Name != UpdateName).Select(p => p.Bytes).ToList();
-        var kept = own.Sum() - own.Max();
+        var kept = own.Sum() - own.Max() + phases.Where(p => p.Name == UpdateName).Sum(p => p.Bytes);
         var remedy = phases.MaxBy(p => p.Bytes)!.Parts.MaxBy(p => p.Bytes)!.Remedy;
         return new StageMemory([.. held, new("allocator's reserve", kept + (long)(Fragmentation * peak), remedy)], phases);
     }
 
-    private const string UpdateName = "update"; // on the learner's thread, which finds there what learning has freed
+    private const string UpdateName = "update"; // of large pieces, which what learning has freed does not hold
 
     private const string SmallerModel = "a smaller model";
 
