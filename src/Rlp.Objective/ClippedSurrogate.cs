@@ -9,7 +9,7 @@ public static class ClippedSurrogate
     /// <param name="logProbabilities">log pi_theta of each token, [M]; the only input that carries gradient.</param>
     /// <param name="behaviour">log pi_theta_old of each token under the same temperature and masks, [M].</param>
     /// <param name="advantages">The advantage of each token's thought, [M].</param>
-    /// <param name="weights"><see cref="ThoughtWeights.PerToken"/>, [M].</param>
+    /// <param name="weights"><see cref="ThoughtWeights.PerThought"/>, [M].</param>
     /// <returns>The scalar loss.</returns>
     public static Tensor Loss(Tensor logProbabilities, Tensor behaviour, Tensor advantages, Tensor weights, double epsilonLow, double epsilonHigh)
     {

@@ -10,7 +10,7 @@ public static class KlPenalty
 {
     /// <param name="logProbabilities">log pi_theta of each token, [M]; carries gradient.</param>
     /// <param name="reference">log pi_ref of each token under the same temperature and masks, [M].</param>
-    /// <param name="weights"><see cref="ThoughtWeights.PerToken"/>, [M].</param>
+    /// <param name="weights"><see cref="ThoughtWeights.PerThought"/>, [M].</param>
     /// <returns>The scalar estimate in nats per token.</returns>
     public static Tensor Estimate(Tensor logProbabilities, Tensor reference, Tensor weights)
     {

@@ -6,24 +6,16 @@ namespace Rlp.Objective;
 /// </summary>
 public static class ThoughtWeights
 {
-    /// <summary>The weight 1 / (|c| N) of each token of one of N thoughts.</summary>
+    /// <summary>For each of N thoughts the weight 1 / (|c_i| N) of each of its tokens; over all tokens the weights sum to 1.</summary>
     /// <exception cref="ArgumentException">A thought without a token: every thought holds at least one.</exception>
-    public static float Of(int length, int thoughts) => length < 1
-        ? throw new ArgumentException("a thought is empty; it is at least one token long", nameof(length))
-        : (float)(1.0 / ((double)length * thoughts));
-
-    /// <summary>The weight 1 / (|c_i| N) of every token of N thoughts, thoughts one after another; the weights sum to 1.</summary>
-    /// <exception cref="ArgumentException">A thought without a token: every thought holds at least one.</exception>
-    public static float[] PerToken(IReadOnlyList<int> lengths)
+    public static float[] PerThought(IReadOnlyList<int> lengths)
     {
-        var weights = new float[lengths.Sum()];
-        var at = 0;
+        var weights = new float[lengths.Count];
         for (var i = 0; i < lengths.Count; i++)
         {
             if (lengths[i] < 1)
                 throw new ArgumentException($"thought {i} is empty; a thought is at least one token long", nameof(lengths));
-            Array.Fill(weights, (float)(1.0 / ((double)lengths[i] * lengths.Count)), at, lengths[i]);
-            at += lengths[i];
+            weights[i] = (float)(1.0 / ((double)lengths[i] * lengths.Count));
         }
         return weights;
     }

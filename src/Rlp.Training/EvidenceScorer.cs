@@ -24,9 +24,6 @@ public sealed class EvidenceScorer(IDecoder decoder, ITokenizer tokenizer, int m
         [.. groups.SelectMany(g => g.Thoughts.Select(t => (int[])[.. g.Position.Prefix, tokenizer.BeginThought, .. t.Tokens]))],
         [.. groups.SelectMany(g => g.Thoughts.Select(_ => g.Position.NextToken))]);
 
-    /// <summary>Tokens that a pass over these contexts computes.</summary>
-    internal static int PassTokens(IReadOnlyList<int[]> contexts) => Passes(contexts).Sum(p => p.Tokens.Length);
-
     private double[] Score(int[][] contexts, int[] nextTokens)
     {
         using var noGradient = inference_mode();

@@ -45,9 +45,9 @@ public sealed class Learner : IDisposable
 
         // 8. A = G/(G-1) (r - mean r), the same for every token of a thought.
         var advantages = Advantages.LeaveOneOut(Rewards(groups)).data<double>().ToArray(); // [B * G]
-        var thoughts = groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (g.Sampled.Position, Thought: t)))
-            .Select((t, i) => new LearnedThought(
-                t.Position, t.Thought, (float)advantages[i], ThoughtWeights.Of(t.Thought.Tokens.Length, advantages.Length))).ToArray();
+        var sampled = groups.SelectMany(g => g.Sampled.Thoughts.Select(t => (g.Sampled.Position, Thought: t))).ToArray();
+        var weights = ThoughtWeights.PerThought([.. sampled.Select(t => t.Thought.Tokens.Length)]);
+        LearnedThought[] thoughts = [.. sampled.Select((t, i) => new LearnedThought(t.Position, t.Thought, (float)advantages[i], weights[i]))];
 
         // 9. loss = sum of w * -min(rho A, clip(rho) A) over the thought tokens, micro-batch by micro-batch.
         double loss = 0, kl = 0, entropy = 0, clippedLow = 0, clippedHigh = 0, differences = 0, largestDifference = 0;

@@ -1,5 +1,6 @@
 using Rlp.Models;
 using Rlp.Training.Engines;
+using Rlp.Training.Measurement;
 using static TorchSharp.torch;
 
 namespace Rlp.Benchmarks;
@@ -39,7 +40,7 @@ internal sealed class BenchmarkModel : IDisposable
         Parameters = new ParameterArena(Rlp.Models.Decoder.Layout(config), trainable);
         Decoder = Rlp.Models.Decoder.Create(config, Parameters);
         Decoder.Initialize(1);
-        Tokenizer = new IdTokenizer(config.VocabularySize);
+        Tokenizer = new BareVocabulary(config.VocabularySize);
         SpreadNorms();
     }
 
@@ -51,23 +52,19 @@ internal sealed class BenchmarkModel : IDisposable
 
     public string Description => $"Qwen3 of {Parameters.Layout.ParameterCount / 1e6:0.0} M parameters, fp32";
 
-    public IdTokenizer Tokenizer { get; }
+    public BareVocabulary Tokenizer { get; }
 
     /// <summary>Positions with random prefixes of one length (tokens, begin marker not included), the groups numbered from 0.</summary>
     public GroupPosition[] Positions(int count, int prefix)
     {
         var random = new Random(count * 10_007 + prefix);
-        return [.. Enumerable.Range(0, count).Select(group => new GroupPosition(group, Tokens(random, prefix), random.Next(Tokenizer.Padding)))];
+        return [.. Enumerable.Range(0, count).Select(group => new GroupPosition(group, Tokens(random, prefix), random.Next(Tokenizer.Ordinary)))];
     }
 
     /// <summary>Documents of random tokens.</summary>
-    public int[][] Documents(int count, int length)
-    {
-        var random = new Random(count + length);
-        return [.. Enumerable.Range(0, count).Select(_ => Tokens(random, length))];
-    }
+    public int[][] Documents(int count, int length) => Tokenizer.Documents(count, length, seed: count + length);
 
-    private int[] Tokens(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(Tokenizer.Padding))];
+    private int[] Tokens(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(Tokenizer.Ordinary))];
 
     /// <summary>Norm weights that differ, or exchanging two of them would go unnoticed in a comparison.</summary>
     private void SpreadNorms()

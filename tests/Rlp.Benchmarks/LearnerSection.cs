@@ -3,6 +3,7 @@ using Rlp.Benchmarks.Plain;
 using Rlp.Benchmarks.Report;
 using Rlp.Training;
 using Rlp.Training.Engines;
+using Rlp.Training.Measurement;
 
 namespace Rlp.Benchmarks;
 
@@ -34,7 +35,7 @@ internal static class LearnerSection
         long step = 0;
         double flops = 0;
         var measured = InTurns.Measure("learner", settings.Repeats,
-            () => InTurns.Seconds(() => flops = learner.ApplyNtp(++step, documents).Flops), GemmPeak.FlopsPerSecond);
+            () => InTurns.Seconds(() => flops = learner.ApplyNtp(++step, documents).Flops), MachinePeaks.Gemm);
         return
         [
             Figure.Of($"batch {count} x {length}", "tokens/s", [.. measured[0].Select(seconds => count * length / seconds)]),

@@ -22,17 +22,6 @@ internal static class OpenMp
         ("GOMP_SPINCOUNT", "10000"), ("GOMP_SPINCOUNT", "100000"),
     ];
 
-    private static readonly Qwen3Config Model = new()
-    {
-        VocabularySize = 4096,
-        HiddenSize = 256,
-        IntermediateSize = 768,
-        Layers = 10,
-        AttentionHeads = 8,
-        KeyValueHeads = 4,
-        HeadDim = 32,
-    };
-
     public static Command Command()
     {
         var command = new Command("openmp", "Tokens per second for several ways in which OpenMP threads wait, with free cores and beside a busy thread.");
@@ -58,8 +47,8 @@ internal static class OpenMp
         child.SetAction(_ =>
         {
             IntraOpThreads.Use(Environment.ProcessorCount);
-            using var parameters = new ParameterArena(Decoder.Layout(Model), trainable: true);
-            using var policy = Decoder.Create(Model, parameters);
+            using var parameters = new ParameterArena(Decoder.Layout(BenchmarkModel.TenMillion), trainable: true);
+            using var policy = Decoder.Create(BenchmarkModel.TenMillion, parameters);
             policy.Initialize(1);
             Console.Write(Rates(policy));
             var busy = true;

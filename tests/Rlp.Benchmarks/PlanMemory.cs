@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Rlp.Benchmarks.Measuring;
 using Rlp.Cli.Configuration;
 using Rlp.Models;
 using Rlp.Models.Weights;
@@ -15,20 +16,9 @@ namespace Rlp.Benchmarks;
 /// </summary>
 internal static class PlanMemory
 {
-    private const string ChildName = "plan-memory-child";
+    private const string ChildName = "plan-memory-child", PeakLine = "peak bytes: ";
 
     private const int DocumentBytes = 2048; // longer than any context here: every sequence has the length that the plan counts with
-
-    private static readonly Qwen3Config TenMillion = new()
-    {
-        VocabularySize = 4096,
-        HiddenSize = 256,
-        IntermediateSize = 768,
-        Layers = 10,
-        AttentionHeads = 8,
-        KeyValueHeads = 4,
-        HeadDim = 32,
-    };
 
     private static readonly Qwen3Config SixtyMillion = new()
     {
@@ -43,8 +33,8 @@ internal static class PlanMemory
 
     private static readonly (string Name, Qwen3Config Model, string Stage)[] Cases =
     [
-        ("10M ntp 8x256", TenMillion, "stages = [pretrain]\npretrain { steps = 2, batch-size = 8, context-length = 256, data { text = 1 } }"),
-        ("10M rlp 4x16", TenMillion, "stages = [rlp]\nrlp { from = \"\", steps = 2, batch-size = 4, group-size = 16, context-length = 256, max-thought-tokens = 64, "
+        ("10M ntp 8x256", BenchmarkModel.TenMillion, "stages = [pretrain]\npretrain { steps = 2, batch-size = 8, context-length = 256, data { text = 1 } }"),
+        ("10M rlp 4x16", BenchmarkModel.TenMillion, "stages = [rlp]\nrlp { from = \"\", steps = 2, batch-size = 4, group-size = 16, context-length = 256, max-thought-tokens = 64, "
             + "micro-batch-tokens = 4096, positions.strategy = last, data { text = 1 } }"),
         ("64M ntp 4x256", SixtyMillion, "stages = [pretrain]\npretrain { steps = 2, batch-size = 4, context-length = 256, data { text = 1 } }"),
     ];
@@ -78,7 +68,7 @@ internal static class PlanMemory
         {
             var path = arguments.GetValue(recipe)!;
             var code = await Rlp.Cli.Program.Main(["train", path, "--runs", Path.Combine(Path.GetDirectoryName(path)!, "runs")]);
-            Console.WriteLine(File.ReadLines("/proc/self/status").Single(l => l.StartsWith("VmHWM", StringComparison.Ordinal)));
+            Console.WriteLine($"{PeakLine}{ResidentMemory.Peak()}");
             return code;
         });
         return [command, child];
@@ -114,7 +104,6 @@ internal static class PlanMemory
         var output = await child.StandardOutput.ReadToEndAsync();
         await child.WaitForExitAsync();
         if (child.ExitCode != 0) throw new InvalidOperationException($"training ended with {child.ExitCode}:\n{output}");
-        var peak = output.Split('\n').Single(l => l.StartsWith("VmHWM", StringComparison.Ordinal)); // VmHWM:   123456 kB
-        return 1024 * long.Parse(peak.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        return long.Parse(output.Split('\n').Single(l => l.StartsWith(PeakLine, StringComparison.Ordinal))[PeakLine.Length..], CultureInfo.InvariantCulture);
     }
 }

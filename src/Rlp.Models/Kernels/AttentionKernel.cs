@@ -59,15 +59,11 @@ internal static unsafe class AttentionKernel
         for (var s = 0; s < segments.Length; s++)
             for (var row = 0; row < segments[s].Count; row += TileRows)
                 for (var head = 0; head < shape.KeyValueHeads; head++) tasks.Add((s, row, head));
-        var next = -1;
-        NativeThreads.Run(tasks.Count, (_, _) =>
+        var length = TileRows * segments.Max(Columns);
+        NativeThreads.Each(tasks.Count, () => new Scratch(length), (task, scores) =>
         {
-            using var scores = new Scratch(TileRows * segments.Max(Columns));
-            for (int task; (task = Interlocked.Increment(ref next)) < tasks.Count;)
-            {
-                var (s, row, head) = tasks[task];
-                for (var h = head * shape.Group; h < (head + 1) * shape.Group; h++) ForwardTile(shape, segments[s], row, h, head, scores);
-            }
+            var (s, row, head) = tasks[task];
+            for (var h = head * shape.Group; h < (head + 1) * shape.Group; h++) ForwardTile(shape, segments[s], row, h, head, scores);
         });
     }
 
@@ -77,21 +73,14 @@ internal static unsafe class AttentionKernel
     /// </summary>
     public static void Backward(AttentionShape shape, AttentionSegment[] segments, AttentionGradient[] gradients, IReadOnlyList<int[]> trees)
     {
-        var next = -1;
-        var count = trees.Count * shape.KeyValueHeads;
-        NativeThreads.Run(count, (_, _) =>
+        var length = TileRows * segments.Max(Columns);
+        NativeThreads.Each(trees.Count * shape.KeyValueHeads, () => new Scratch(2 * length), (task, scratch) =>
         {
-            long columns = segments.Max(Columns);
-            using var scores = new Scratch(TileRows * columns);
-            using var slopes = new Scratch(TileRows * columns);
-            for (int task; (task = Interlocked.Increment(ref next)) < count;)
-            {
-                var head = task % shape.KeyValueHeads;
-                foreach (var s in trees[task / shape.KeyValueHeads])
-                    for (var row = 0; row < segments[s].Count; row += TileRows)
-                        for (var h = head * shape.Group; h < (head + 1) * shape.Group; h++)
-                            BackwardTile(shape, segments[s], gradients[s], row, h, head, scores, slopes);
-            }
+            var head = task % shape.KeyValueHeads;
+            foreach (var s in trees[task / shape.KeyValueHeads])
+                for (var row = 0; row < segments[s].Count; row += TileRows)
+                    for (var h = head * shape.Group; h < (head + 1) * shape.Group; h++)
+                        BackwardTile(shape, segments[s], gradients[s], row, h, head, scores: scratch, slopes: scratch + length);
         });
     }
 

@@ -22,15 +22,6 @@ internal static unsafe class Floats
         return total;
     }
 
-    /// <summary>y += scale * x.</summary>
-    public static void AddScaled(float* y, float* x, float scale, int n)
-    {
-        var factor = Vector512.Create(scale);
-        var i = 0;
-        for (; i <= n - Width; i += Width) Vector512.FusedMultiplyAdd(Load(x + i), factor, Load(y + i)).Store(y + i);
-        for (; i < n; i++) y[i] += scale * x[i];
-    }
-
     /// <summary>y += x.</summary>
     public static void Add(float* y, float* x, int n)
     {

@@ -8,7 +8,7 @@ namespace Rlp.Models.Kernels;
 /// Loops on libtorch's own intra-op threads: the OpenMP team that also runs its matrix products. A second pool would compete with that team, whose
 /// threads spin between two products. Where libtorch brings no GNU OpenMP, loops run on the calling thread.
 /// </summary>
-public static unsafe class NativeThreads
+internal static unsafe class NativeThreads
 {
     private static readonly delegate* unmanaged<delegate* unmanaged<void*, void>, void*, uint, uint, void> Parallel =
         (delegate* unmanaged<delegate* unmanaged<void*, void>, void*, uint, uint, void>)NativeSymbols.Find("GOMP_parallel");
@@ -41,14 +41,17 @@ public static unsafe class NativeThreads
     }
 
     /// <summary>Tasks of unequal cost: each thread takes the next one. What a task computes must depend on its number alone.</summary>
-    public static void Each(int count, Action<int> body)
+    public static void Each(int count, Action<int> body) => Each<IDisposable?>(count, () => null, (task, _) => body(task));
+
+    /// <summary>The same with something that each thread makes once and uses for all of its tasks.</summary>
+    public static void Each<T>(int count, Func<T> make, Action<int, T> body) where T : IDisposable?
     {
-        if (count == 1) body(0);
-        if (count <= 1) return;
+        if (count <= 0) return;
         var next = -1;
         Run(count, (_, _) =>
         {
-            for (int task; (task = Interlocked.Increment(ref next)) < count;) body(task);
+            using var own = make();
+            for (int task; (task = Interlocked.Increment(ref next)) < count;) body(task, own);
         });
     }
 

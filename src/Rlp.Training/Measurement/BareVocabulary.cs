@@ -7,7 +7,7 @@ namespace Rlp.Training.Measurement;
 /// Token ids without texts, for measurements on any model: the last three rows are padding, begin and end of a thought. No text has the end
 /// marker, so that nothing but the length limit ends a thought.
 /// </summary>
-internal sealed class BareVocabulary : ITokenizer
+public sealed class BareVocabulary : ITokenizer
 {
     /// <exception cref="ArgumentException">The model has no row for a token beside the three.</exception>
     public BareVocabulary(int rows)

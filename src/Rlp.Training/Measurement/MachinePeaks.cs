@@ -19,7 +19,14 @@ public sealed record MachinePeaks(double GemmFlops, double ReadBytes)
     public static MachinePeaks Measure()
     {
         using var noGradient = no_grad();
-        return new MachinePeaks(Shapes.Max(Gemm), Read());
+        return new MachinePeaks(Gemm(), Read());
+    }
+
+    /// <summary>FLOP/s, see <see cref="GemmFlops"/>.</summary>
+    public static double Gemm()
+    {
+        using var noGradient = no_grad();
+        return Shapes.Max(Gemm);
     }
 
     private static double Gemm((long Rows, long Inner, long Columns) shape)

@@ -43,22 +43,21 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
     /// <param name="onCpu">The C library's allocator, not a device's.</param>
     public static StageMemory Of(WeightType type, StageSettings stage, DecoderConfig config, long arenaLength, bool onCpu)
     {
-        var weights = WeightBytes(type);
-        var half = type == WeightType.Bfloat16;
+        var network = NetworkBytes.Of(arenaLength, type);
         List<MemoryPart> held =
         [
             Runtime,
-            new("policy weights", arenaLength * weights, SmallerModel),
-            new("gradients", arenaLength * (half ? weights + sizeof(float) : weights), SmallerModel), // of a pass, and their float32 sum
-            new("AdamW moments", 2 * arenaLength * sizeof(float), SmallerModel),
+            new("policy weights", network.Weights, SmallerModel),
+            new("gradients", network.Gradients, SmallerModel),
+            new("AdamW moments", network.Moments, SmallerModel),
         ];
-        if (half) held.Add(new("master weights", arenaLength * sizeof(float), SmallerModel));
+        if (network.Master > 0) held.Add(new("master weights", network.Master, SmallerModel));
         if (stage.Rlp is { } rlp)
         {
-            held.Add(new("teacher", arenaLength * (half ? weights + sizeof(float) : weights), SmallerModel));
-            if (rlp.Beta > 0) held.Add(new("reference", arenaLength * weights, $"{Section(stage)}.beta = 0, or a smaller model"));
+            held.Add(new("teacher", network.Teacher, SmallerModel));
+            if (rlp.Beta > 0) held.Add(new("reference", network.Weights, $"{Section(stage)}.beta = 0, or a smaller model"));
             if (rlp.Staleness > 0)
-                held.Add(new("older versions", 2 * (rlp.Staleness + 1) * arenaLength * weights, $"{Section(stage)}.staleness down")); // see WeightHistory
+                held.Add(new("older versions", 2 * (rlp.Staleness + 1) * network.Weights, $"{Section(stage)}.staleness down")); // see WeightHistory
             if (Decoding(type, stage, config, onCpu) is { } decoding) held.Add(decoding);
         }
         return Of(held, [.. RolloutPhases(type, stage, config, onCpu), Learning(type, stage, config), Update(arenaLength)], onCpu);
@@ -70,8 +69,8 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
         List<MemoryPart> held =
         [
             Runtime,
-            new("policy weights", arenaLength * WeightBytes(type), SmallerModel),
-            new("teacher", arenaLength * WeightBytes(type), SmallerModel),
+            new("policy weights", NetworkBytes.Of(arenaLength, type).Weights, SmallerModel),
+            new("teacher", NetworkBytes.Of(arenaLength, type).Weights, SmallerModel),
         ];
         if (Decoding(type, stage, config, onCpu) is { } decoding) held.Add(decoding);
         return Of(held, [.. RolloutPhases(type, stage, config, onCpu)], onCpu);
@@ -143,7 +142,7 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
     /// <summary>Tokens of one pass: as many as a micro-batch takes, but whole sequences.</summary>
     private static long PassTokens(StageSettings stage, long all, long longest) => Math.Min(all, Math.Max(stage.MicroBatchTokens, longest));
 
-    private static MemoryPhase Update(long arenaLength) => new(UpdateName, [new("optimizer's buffer", arenaLength * sizeof(float), SmallerModel)]);
+    private static MemoryPhase Update(long arenaLength) => new(UpdateName, [new("optimizer and checkpoint", arenaLength * sizeof(float), SmallerModel)]);
 }
 
 /// <summary>A phase of a step, with what it holds while it lasts.</summary>

@@ -1,6 +1,5 @@
 using System.Runtime.ExceptionServices;
 using Rlp.Training;
-using static TorchSharp.torch;
 
 namespace Rlp.Benchmarks.Measuring;
 
@@ -18,8 +17,7 @@ internal static class OwnThread
         {
             try
             {
-                _ = get_num_threads(); // initialises this thread's number, which the next line would lose otherwise
-                set_num_threads(intraOpThreads);
+                IntraOpThreads.Use(intraOpThreads);
                 result = work();
             }
             catch (Exception e)

@@ -1,5 +1,6 @@
 using Rlp.Models;
 using Rlp.Training.Engines;
+using Rlp.Training.Measurement;
 using static TorchSharp.torch;
 
 namespace Rlp.Benchmarks.Plain;
@@ -13,7 +14,7 @@ internal sealed class PlainRlp : IDisposable
     private const int MicroBatchTokens = 16_384; // as the recipes' default
 
     private readonly Qwen3Config config;
-    private readonly IdTokenizer tokenizer;
+    private readonly BareVocabulary tokenizer;
     private readonly double temperature;
     private readonly PlainQwen3 policy;
     private readonly PlainQwen3 teacher;

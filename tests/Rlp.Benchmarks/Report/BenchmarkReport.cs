@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Rlp.Benchmarks.Report;
@@ -7,25 +6,17 @@ namespace Rlp.Benchmarks.Report;
 /// <summary>The whole record: JSON for programs, and a README.md beside it for readers.</summary>
 internal sealed record BenchmarkReport(MachineFacts Machine, bool Quick, int Repeats, IReadOnlyList<SectionReport> Sections)
 {
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // "<=" and the like as they are
-        DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull,
-    };
-
     /// <summary>Writes the JSON to <paramref name="path"/>, and README.md into the same folder.</summary>
     public void Write(string path)
     {
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         Directory.CreateDirectory(folder);
-        File.WriteAllText(path, JsonSerializer.Serialize(this, Json) + "\n");
+        File.WriteAllText(path, JsonSerializer.Serialize(this, BenchmarkJson.Options) + "\n");
         File.WriteAllText(Path.Combine(folder, "README.md"), Markdown(Path.GetFileName(path)));
     }
 
     /// <summary>What <see cref="Write"/> wrote.</summary>
-    public static BenchmarkReport Read(string path) => JsonSerializer.Deserialize<BenchmarkReport>(File.ReadAllText(path), Json)!;
+    public static BenchmarkReport Read(string path) => JsonSerializer.Deserialize<BenchmarkReport>(File.ReadAllText(path), BenchmarkJson.Options)!;
 
     private string Markdown(string file)
     {

@@ -129,6 +129,6 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
         reference?.Dispose();
         history?.Dispose();
         parameters.Dispose();
-        NativeHeap.Trim();
+        NativeHeap.Trim(); // of all engines' threads: readers of the weights are closed before the learner
     }
 }

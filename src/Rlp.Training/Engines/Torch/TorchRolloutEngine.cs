@@ -60,6 +60,5 @@ internal sealed class TorchRolloutEngine : IRolloutEngine
         foreach (var sampler in samplers.Values) sampler.Dispose();
         foreach (var behaviour in behaviours) behaviour.Dispose();
         policy.Dispose();
-        NativeHeap.Trim();
     }
 }

@@ -54,6 +54,5 @@ internal sealed class TorchTeacherEngine : ITeacherEngine
         context.Weights.Withdraw(context.RunId, PublishedHistory);
         history?.Dispose();
         teacher.Dispose();
-        NativeHeap.Trim();
     }
 }
