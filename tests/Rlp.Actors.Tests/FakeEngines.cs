@@ -16,6 +16,9 @@ namespace Rlp.Actors.Tests;
 /// </summary>
 internal sealed class FakeEngines : IEngineFactory
 {
+    /// <summary>What the engines of all nodes publish: a test's nodes stand in one process.</summary>
+    private readonly ConcurrentDictionary<(string Run, string Name), Weights> published = new();
+
     private int open;
     private int reading;
 
@@ -48,6 +51,15 @@ internal sealed class FakeEngines : IEngineFactory
         Calls.Enqueue($"{what} {step}");
         OnCall(what, step);
     }
+
+    private void Publish(string runId, string name, Weights weights) => published[(runId, name)] = weights;
+
+    /// <summary>Whoever published last stays: an engine that was lost with its node may end after its successor has begun.</summary>
+    private void Withdraw(string runId, string name, Weights weights) => published.TryRemove(new((runId, name), weights));
+
+    private Weights Published(string runId, string name) => published.TryGetValue((runId, name), out var weights)
+        ? weights
+        : throw new InvalidOperationException($"run '{runId}' has published no '{name}'");
 
     /// <summary>A call that reads published weights; what owns them must not be disposed before it ends.</summary>
     private T Reading<T>(Func<T> call)
@@ -164,7 +176,7 @@ internal sealed class FakeEngines : IEngineFactory
                 policy.Load(checkpoint.Path, "policy", PolicyVersion);
             else
                 policy.Set(0, Read(Path.Combine(checkpoint.Path, "policy")));
-            context.Weights.Publish(context.RunId, "policy", policy);
+            Fakes.Publish(context.RunId, "policy", policy);
         }
 
         public long PolicyVersion { get; private set; }
@@ -198,7 +210,7 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Fakes.DisposeOwner("learner");
             base.Dispose();
-            context.Weights.Withdraw(context.RunId, "policy");
+            Fakes.Withdraw(context.RunId, "policy", policy);
         }
 
         private AppliedStep Apply(long step, string input)
@@ -224,15 +236,15 @@ internal sealed class FakeEngines : IEngineFactory
             if (checkpoint?.Stage == context.Stage.Id)
                 teacher.Load(checkpoint.Path, "teacher", version = checkpoint.Step);
             else
-                teacher.Set(0, context.Weights.Get<Weights>(context.RunId, "policy").Digest);
-            context.Weights.Publish(context.RunId, "teacher", teacher);
+                teacher.Set(0, Fakes.Published(context.RunId, "policy").Digest);
+            Fakes.Publish(context.RunId, "teacher", teacher);
         }
 
         public void Update()
         {
             Check();
             Fakes.Called($"{context.Stage.Id} ema", 0);
-            teacher.Set(++version, Hash($"{teacher.Digest} {context.Weights.Get<Weights>(context.RunId, "policy").Digest}"));
+            teacher.Set(++version, Hash($"{teacher.Digest} {Fakes.Published(context.RunId, "policy").Digest}"));
         }
 
         public void WriteCheckpoint(string folder)
@@ -245,7 +257,7 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Fakes.DisposeOwner("teacher");
             base.Dispose();
-            context.Weights.Withdraw(context.RunId, "teacher");
+            Fakes.Withdraw(context.RunId, "teacher", teacher);
         }
     }
 
@@ -258,7 +270,7 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Check();
             Fakes.Called($"{context.Stage.Id} sample", step);
-            var policy = context.Weights.Get<Weights>(context.RunId, "policy").At(policyVersion);
+            var policy = Fakes.Published(context.RunId, "policy").At(policyVersion);
             return
             [
                 .. positions.Select(p => new SampledGroup(p, [.. Enumerable.Range(0, context.Stage.Rlp!.GroupSize).Select(m => Thought(policy, step, p, m))])
@@ -272,7 +284,7 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Check();
             Fakes.Called($"{context.Stage.Id} evaluate", problems);
-            var policy = context.Weights.Get<Weights>(context.RunId, "policy").Digest;
+            var policy = Fakes.Published(context.RunId, "policy").Digest;
             return new EvaluationResult(Number(policy), 0.01, Number(Hash(policy)), 0.02, -0.5, -1.5, 4, [new EvaluationSample("1+2=", "3", "3", "3", -0.1, -2)]);
         }
 
@@ -292,7 +304,7 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Check();
             Fakes.Called($"{context.Stage.Id} score", 0);
-            var teacher = context.Weights.Get<Weights>(context.RunId, "teacher").At(policyVersion);
+            var teacher = Fakes.Published(context.RunId, "teacher").At(policyVersion);
             return [.. positions.Select(p => -1 - Number(Hash($"{teacher} {p.Group}")))];
         }
     }

@@ -30,20 +30,10 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     /// <exception cref="RunRefusedException">Other recipe or seed, locked by another process, no device free, or no answer.</exception>
     public async Task<StartedRun> StartAsync(string runId, Recipe recipe, CancellationToken cancellation = default)
     {
-        if (runId.Length is 0 or > 128 || !runId.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') || runId.StartsWith('.'))
-            throw new RunRefusedException(FailureKind.Configuration, $"'{runId}' is no run id: use up to 128 letters, digits, '-', '_' and '.', not beginning with '.'");
+        var start = StartOf(runId, recipe);
         var progress = Channel.CreateUnbounded<IRunProgress>(new UnboundedChannelOptions { SingleReader = true });
         var accepted = new TaskCompletionSource<RunAccepted>(TaskCreationOptions.RunContinuationsAsynchronously);
         var region = Runs();
-        var start = new StartRun
-        {
-            RunId = runId,
-            RecipeJson = recipe.ToJson(),
-            RecipeSha256 = recipe.Digest,
-            Seed = recipe.Seed,
-            Plan = RunPlans.Of(recipe),
-            Environment = NodeEnvironment.Describe(options),
-        };
         var listener = system.ActorOf(Props.Create(() => new ProgressListener(start, region, accepted, progress.Writer)));
         try
         {
@@ -53,6 +43,33 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
         {
             system.Stop(listener);
             throw e is TimeoutException ? Silent(runId, e) : e;
+        }
+    }
+
+    /// <summary>As <see cref="StartAsync"/>, for a run that goes on whoever watches it.</summary>
+    /// <exception cref="RunRefusedException">Other recipe or seed, or no answer.</exception>
+    public async Task<RunAccepted> SubmitAsync(string runId, Recipe recipe, CancellationToken cancellation = default) =>
+        (RunAccepted)await AskRun(StartOf(runId, recipe), cancellation);
+
+    /// <summary>Goes on with a run that was paused or failed, by the recipe in its journal.</summary>
+    /// <exception cref="RunRefusedException">There is no such run, or no answer.</exception>
+    public async Task<RunAccepted> ResumeAsync(string runId, CancellationToken cancellation = default) =>
+        (RunAccepted)await AskRun(new ContinueRun { RunId = runId, Environment = NodeEnvironment.Describe(options) }, cancellation);
+
+    /// <summary>
+    /// Has this node grant nothing more and its runs move their learners and teachers to other nodes, each after a checkpoint. False where that
+    /// took longer.
+    /// </summary>
+    public async Task<bool> DrainAsync(TimeSpan within)
+    {
+        try
+        {
+            await system.ActorSelection($"/user/{Nodes.NodeSupervisor.Name}").Ask<NodeDrained>(new DrainNode(), within);
+            return true;
+        }
+        catch (AskTimeoutException)
+        {
+            return false;
         }
     }
 
@@ -75,6 +92,19 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     /// <summary>The leases of this node.</summary>
     public Task<NodeStatus> NodeAsync(CancellationToken cancellation = default) =>
         system.ActorSelection($"/user/{Nodes.NodeSupervisor.Name}").Ask<NodeStatus>(new GetNodeStatus(), AnswerWithin, cancellation);
+
+    private StartRun StartOf(string runId, Recipe recipe) =>
+        runId.Length is 0 or > 128 || !runId.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') || runId.StartsWith('.')
+            ? throw new RunRefusedException(FailureKind.Configuration, $"'{runId}' is no run id: use up to 128 letters, digits, '-', '_' and '.', not beginning with '.'")
+            : new StartRun
+            {
+                RunId = runId,
+                RecipeJson = recipe.ToJson(),
+                RecipeSha256 = recipe.Digest,
+                Seed = recipe.Seed,
+                Plan = RunPlans.Of(recipe),
+                Environment = NodeEnvironment.Describe(options),
+            };
 
     private IActorRef Runs() => ActorRegistry.For(system).Get<TrainingRunActor>();
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Akka.Actor;
+using Akka.Cluster;
 using Akka.Cluster.Sharding;
 using Akka.Event;
 using Akka.Persistence;
@@ -55,8 +56,9 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private readonly IActorRef registry;
     private readonly string runFolder;
     private readonly RunCheckpoints checkpoints;
-    private readonly ActorSelection node;
-    private readonly Dictionary<Role, ActorSelection> workers;
+    private readonly Cluster cluster = Cluster.Get(Context.System);
+    private readonly RunSeats seats;
+    private readonly HashSet<Address> leased = [];
     private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly HashSet<IActorRef> subscribers = [];
     private readonly List<IActorRef> stoppers = [];
@@ -70,9 +72,15 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private string lockRefusal = "";
     private IRunMessage? starting;
     private IActorRef starter = ActorRefs.Nobody;
+    private AcquireLease lease = new();
+    private Role? unseated;
     private bool active;
     private bool ending;
     private bool leaving;
+    private bool adopting;
+    private readonly RecoveryClock recovery = new();
+    private readonly Dictionary<UniqueAddress, long> heard = [];
+    private readonly List<(EngineCall Call, EngineDescribed Found)> found = [];
     private RunAction? busy;
     private bool announceOpen;
     private WireCursor? prefetching;
@@ -103,16 +111,31 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         this.registry = registry;
         runFolder = options.RunFolder(runId);
         checkpoints = new RunCheckpoints(runFolder);
-        node = Context.ActorSelection($"/user/{NodeSupervisor.Name}");
-        workers = Enum.GetValues<Role>().ToDictionary(role => role, role => Context.ActorSelection(NodeSupervisor.PathOf(role)));
+        seats = new RunSeats(runId, Context.System);
 
         Recover<IRunEvent>(e => state = state.Apply(e));
+        Recover<RecoveryCompleted>(_ =>
+        {
+            if (options.ContinueRunning && state.Status == RunStatus.Running)
+                Self.Tell(new ContinueRun { RunId = runId, Environment = NodeEnvironment.Describe(options) });
+        });
 
         Command<StartRun>(Start);
         Command<ContinueRun>(Continue);
         Command<StopRun>(Stop);
-        Command<LeaseGranted>(_ => Begin());
-        Command<LeaseRefused>(refusal => Refuse(FailureKind.Configuration, refusal.Message));
+        Command<LeaseGranted>(TakeLease);
+        Command<LeaseRefused>(RefuseLease);
+        Command<LeaseRevoked>(revoked => MakeWay(revoked.Node));
+        Command<LaneStarted>(TakeStart);
+        Command<ClusterEvent.MemberRemoved>(removed => LoseNode(removed.Member));
+        Command<ClusterEvent.MemberUp>(up =>
+        {
+            if (active && !ending && heardSince is { } since && !up.Member.Equals(cluster.SelfMember) && DateTime.UtcNow - since > Settling)
+                Note(new NodeJoined { RunId = runId, Node = ClusterNodes.NameOf(up.Member), Roles = [.. Enum.GetValues<Role>().Where(up.Member.Has).Select(WorkerActor.NameOf)], AtUnixMilliseconds = Now });
+            SeatWaiting();
+        });
+        Command<ClusterEvent.IMemberEvent>(_ => SeatWaiting());
+        Command<ClusterEvent.ReachableMember>(_ => SeatWaiting());
         Command<SubscribeProgress>(_ =>
         {
             if (ending)
@@ -126,16 +149,22 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Command<GetRun>(_ => Sender.Tell(Report()));
         Command<LaneCompleted>(TakeLane);
         Command<LaneFailed>(LoseLane);
+        Command<ClusterEvent.CurrentClusterState>(_ => { });
         Command<EngineFailed>(Lose);
         Command<IEngineReply>(Take);
         Command<Watch>(_ => NameWhatIsStuck());
         Command<CloseTimeout>(_ =>
         {
             foreach (var role in ClosingOrder.Skip(closed + 1).SelectMany(roles => roles))
-                workers[role].Tell(new CloseEngine { RunId = runId }, Self);
+                foreach (var holder in seats.Reachable(role))
+                    seats.Worker(role, holder).Tell(new CloseEngine { RunId = runId }, Self);
             Ended();
         });
-        Command<Terminated>(t => subscribers.Remove(t.ActorRef));
+        Command<Terminated>(t =>
+        {
+            subscribers.Remove(t.ActorRef);
+            SendAgain(t.ActorRef);
+        });
         Command<ReceiveTimeout>(_ =>
         {
             if (!active && starting is null && subscribers.Count == 0)
@@ -153,14 +182,17 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     protected override void PreStart()
     {
         // Before recovery: what is recovered under the lock is the newest there is.
-        if (Directory.Exists(runFolder))
+        if (!Clustered && Directory.Exists(runFolder))
             (runLock, lockRefusal) = RunLock.TryAcquire(runFolder);
         Context.SetReceiveTimeout(IdleFor);
+        cluster.Subscribe(
+            Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(ClusterEvent.IMemberEvent), typeof(ClusterEvent.ReachableMember));
         base.PreStart();
     }
 
     protected override void PostStop()
     {
+        cluster.Unsubscribe(Self);
         runLock?.Dispose();
         base.PostStop();
     }
@@ -220,9 +252,9 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             reply.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' is starting just now; try again"));
             return;
         }
-        if (runLock is null && lockRefusal == "")
+        if (!Owned && lockRefusal == "")
             (runLock, lockRefusal) = RunLock.TryAcquire(runFolder);
-        if (runLock is null)
+        if (!Owned)
         {
             reply.Tell(Refusal(FailureKind.Infrastructure, lockRefusal));
             Leave(); // recovered without the lock: the next attempt recovers anew
@@ -246,9 +278,14 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             Stash.Stash();
             return;
         }
-        if (state.Status == RunStatus.Absent || runLock is null || starting is not null)
+        if (active || starting is not null)
         {
-            Sender.Tell(Refusal(FailureKind.Configuration, runLock is null && lockRefusal != "" ? lockRefusal : $"run '{runId}' has nothing to continue"));
+            Sender.Tell(new RunAccepted { RunId = runId, Resumed = true });
+            return;
+        }
+        if (state.Status == RunStatus.Absent || !Owned)
+        {
+            Sender.Tell(Refusal(FailureKind.Configuration, lockRefusal != "" ? lockRefusal : $"run '{runId}' has nothing to continue"));
             return;
         }
         Prepare(command, state.RecipeJson, Sender);
@@ -266,15 +303,17 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         (starting, starter) = (command, reply);
         try
         {
-            var recipe = Recipe.FromJson(recipeJson);
-            var memory = options.Engines.Memory(recipe).Peak;
-            node.Tell(new AcquireLease
+            var memory = options.Engines.Memory(Recipe.FromJson(recipeJson)).Peak;
+            lease = new AcquireLease
             {
                 RunId = runId,
-                Cores = options.Threads,
                 MemoryBytes = memory.ToDictionary(p => p.Name, p => p.Bytes),
                 Remedy = memory.MaxBy(p => p.Bytes)!.Remedy,
-            }, Self);
+            };
+            if (seats.Take(Role.Learner) is { } seat)
+                seats.Supervisor(seat).Tell(lease, Self);
+            else
+                Begin(); // and wait for a node that learns
         }
         catch (Exception e) when (e is ArgumentException or JsonException or ModelFormatException)
         {
@@ -307,6 +346,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 Environment = environment,
             };
         var resumed = first is RunResumed;
+        if (first is RunResumed { After: "interrupted" })
+            recovery.Lost("the run's entity, or its process", Math.Max(0, now - state.Recovery.LastUnixMilliseconds) / 1000.0);
         Persist([first], () =>
         {
             if (command is StartRun)
@@ -322,8 +363,215 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             TellRegistry();
             foreach (var notice in checkpoints.ClearUnfinished())
                 Notice(notice);
-            Advance();
+            if (resumed && Clustered)
+                FindEngines();
+            else
+                Advance();
         });
+    }
+
+    // ---- seats ----
+
+    private bool Clustered => options.Cluster is not null;
+
+    /// <summary>
+    /// Nobody else can run this run. In a cluster its one entity is what sharding and the split-brain resolver see to, and the journal, which takes
+    /// each sequence number once, stops what is left of another.
+    /// </summary>
+    private bool Owned => Clustered || runLock is not null;
+
+    private void TakeLease(LeaseGranted granted)
+    {
+        leased.Add(Sender.Path.Address.HasLocalScope ? cluster.SelfAddress : Sender.Path.Address);
+        if (starting is not null)
+            Begin();
+        else
+            SeatWaiting();
+    }
+
+    private void RefuseLease(LeaseRefused refusal)
+    {
+        if (starting is not null)
+        {
+            Refuse(FailureKind.Configuration, refusal.Message);
+            return;
+        }
+        var address = Sender.Path.Address.HasLocalScope ? cluster.SelfAddress : Sender.Path.Address;
+        Notice($"{seats.Decline(address)} has no room: {refusal.Message}");
+        SeatWaiting();
+    }
+
+    /// <summary>An engine that waits for a node, or for a node's lease, is opened once that is there.</summary>
+    private void SeatWaiting()
+    {
+        if (active && !ending && busy is RunAction.Open open && !calls.Values.Any(c => c.Request is OpenEngine))
+            OpenEngineOf(open.Role);
+    }
+
+    private void OpenEngineOf(Role role)
+    {
+        if (seats.Take(role) is not { } seat)
+        {
+            if (unseated != role)
+                Notice($"no node with the role {WorkerActor.NameOf(role)} is up and free; the run waits for one");
+            unseated = role;
+            return;
+        }
+        unseated = null;
+        if (!leased.Contains(seat.Address))
+        {
+            seats.Supervisor(seat).Tell(lease, Self);
+            return;
+        }
+        Ask(role, id => new OpenEngine
+        {
+            RunId = runId,
+            RequestId = id,
+            Stage = execution.Stage!,
+            RecipeJson = state.RecipeJson,
+            Checkpoint = execution.Checkpoint,
+            Opening = execution.Opening,
+        });
+    }
+
+    /// <summary>Asks every node whether it has engines of this run, which another entity opened and lost with its node.</summary>
+    private void FindEngines()
+    {
+        adopting = true;
+        found.Clear();
+        foreach (var role in (Role[])[Role.Learner, Role.Ema])
+            foreach (var holder in seats.Nodes(role))
+                Ask(role, holder, id => new DescribeEngine { RunId = runId, RequestId = id });
+        EnginesFound();
+    }
+
+    private void EnginesFound()
+    {
+        if (!adopting || calls.Values.Any(c => c.Request is DescribeEngine))
+            return;
+        adopting = false;
+        var learner = found.Find(f => f.Call.Role == Role.Learner && f.Found.Stage != "");
+        var teacher = found.Find(f => f.Call.Role == Role.Ema && f.Found.Stage != "" && f.Found.Opening == learner.Found?.Opening);
+        if (learner.Found is { } held && RunDecisions.Adopt(state, held, teacher.Found) is { } adopted)
+        {
+            execution = adopted;
+            seats.Adopt(Role.Learner, learner.Call.Node);
+            if (adopted.Open.Contains(Role.Ema))
+                seats.Adopt(Role.Ema, teacher.Call.Node);
+            foreach (var role in adopted.Open)
+                seats.Supervisor(seats.Take(role)!).Tell(lease, Self);
+            Notice($"goes on with the engines that are open on {ClusterNodes.NameOf(learner.Call.Node)} at step {held.Step}: no step is done again");
+            announceOpen = true;
+        }
+        found.Clear();
+        Advance();
+    }
+
+    /// <summary>A node is gone, with whatever it had of this run.</summary>
+    private void LoseNode(Member node)
+    {
+        leased.Remove(node.Address);
+        var roles = seats.On(node);
+        foreach (var role in roles)
+            seats.Release(role);
+        var lost = calls.Values.Where(c => c.Node.UniqueAddress.Equals(node.UniqueAddress)).ToArray();
+        foreach (var call in lost)
+            calls.Remove(call.Request.RequestId);
+        if (!active || (roles.Length == 0 && lost.Length == 0))
+            return;
+        if (Array.Exists(lost, c => c.Request is DescribeEngine))
+        {
+            EnginesFound();
+            return;
+        }
+        if (Array.Exists(lost, c => c.Request is CloseEngine))
+        {
+            CloseRest();
+            return;
+        }
+        if (ending)
+            return;
+        Mourn(node, roles);
+        foreach (var role in roles)
+            execution = RunDecisions.WithoutEngine(execution, role);
+        if (Array.Exists(lost, c => c.Request is LoadData))
+            prefetching = null;
+        if (execution.Stage is null || Array.Exists(lost, c => c.Request is not LoadData || busy is RunAction.Load))
+        {
+            checkpointing = CheckpointStage.None;
+            busy = null;
+        }
+        Advance();
+        SeatWaiting();
+    }
+
+    /// <summary>Says and journals that a node is lost.</summary>
+    private void Mourn(Member node, IReadOnlyList<Role> roles)
+    {
+        var name = ClusterNodes.NameOf(node);
+        string[] had = [.. roles.Select(WorkerActor.NameOf), .. laneWork.Values.Any(w => w.Node == name) ? (string[])["lane"] : []];
+        if (had.Length == 0)
+            return;
+        var silent = heard.TryGetValue(node.UniqueAddress, out var last) ? Seconds(last) : 0;
+        var what = $"node {name} with {string.Join(", ", had)}";
+        recovery.Lost(what, silent);
+        Notice($"{what} is lost");
+        Note(new NodeLost { RunId = runId, Node = name, Roles = had, AtUnixMilliseconds = Now, SilentSeconds = silent });
+    }
+
+    /// <summary>Journals what decides nothing.</summary>
+    private void Note(IRunEvent @event) => PersistAll([@event], e => state = state.Apply(e));
+
+    private static long Now => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+
+    /// <summary>A node is about to leave: what is held there is brought to safety, and goes on elsewhere.</summary>
+    private void MakeWay(string name)
+    {
+        if (seats.Avoid(name) is not { } node || !active)
+            return;
+        var roles = seats.On(node);
+        Notice($"node {name} is about to leave{(roles.Length == 0 ? "" : $"; {string.Join(", ", roles.Select(WorkerActor.NameOf))} move to another")}");
+        if (roles.Any(r => r is Role.Learner or Role.Ema))
+        {
+            execution = execution with { Moving = true };
+        }
+        else
+        {
+            foreach (var role in roles)
+            {
+                execution = RunDecisions.WithoutEngine(execution, role);
+                seats.Release(role);
+            }
+            ReturnLease(node);
+        }
+        Advance();
+    }
+
+    private void ReturnLease(Member node)
+    {
+        leased.Remove(node.Address);
+        seats.Supervisor(node).Tell(new ReleaseLease { RunId = runId }, Self);
+    }
+
+    private void TakeStart(LaneStarted started)
+    {
+        if (!laneWork.TryGetValue((started.Step, started.Lane), out var work) || work.Command.Attempt != started.Attempt)
+            return;
+        work.Began(Context.Watch(Sender), started.Node);
+        if (seats.Named(started.Node) is { } node)
+            heard[node.UniqueAddress] = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>A lane entity ended: it was moved to another node, or its node is gone. Its work is sent to where it stands next.</summary>
+    private void SendAgain(IActorRef lane)
+    {
+        foreach (var work in laneWork.Values.Where(w => lane.Equals(w.Entity)))
+        {
+            recovery.LaneRepeated();
+            work.Command = work.Command with { Attempt = ++nextAttempt };
+            work.Sent();
+            lanes.Tell(work.Command);
+        }
     }
 
     private void Refuse(FailureKind kind, string message)
@@ -353,7 +601,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private void Advance()
     {
-        while (active && !ending && busy is null)
+        while (active && !ending && !adopting && busy is null)
         {
             var action = RunDecisions.Next(state, execution);
             if (announceOpen && execution is { Stage: not null, StopReason: null } && action is not (RunAction.Open or RunAction.SwitchEngines))
@@ -372,8 +620,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                     SwitchEngines(change);
                     break;
                 case RunAction.Open open:
-                    var recipeStage = execution.Stage!;
-                    Ask(open.Role, id => new OpenEngine { RunId = runId, RequestId = id, Stage = recipeStage, RecipeJson = state.RecipeJson, Checkpoint = execution.Checkpoint });
+                    OpenEngineOf(open.Role);
                     break;
                 case RunAction.Load load:
                     if (prefetching != load.From)
@@ -429,11 +676,13 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             }
     }
 
-    private void Ask(Role role, Func<long, IEngineRequest> request)
+    private void Ask(Role role, Func<long, IEngineRequest> request) => Ask(role, seats.Take(role) ?? cluster.SelfMember, request);
+
+    private void Ask(Role role, Member node, Func<long, IEngineRequest> request)
     {
-        var call = new EngineCall(role, request(++nextRequestId));
+        var call = new EngineCall(role, node, request(++nextRequestId));
         calls.Add(nextRequestId, call);
-        workers[role].Tell(call.Request, Self);
+        seats.Worker(role, node).Tell(call.Request, Self);
     }
 
     /// <summary>Hands events to the journal; the continuation runs when all of them are durable and applied.</summary>
@@ -492,6 +741,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             Stage = change.Stage,
             Comparing = change.Comparing,
             Checkpoint = checkpoints.Absolute(change.Checkpoint),
+            Opening = Random.Shared.NextInt64(1, long.MaxValue),
             EngineStep = own ? change.Checkpoint!.Step : 0,
         };
         CloseAll();
@@ -503,10 +753,33 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         CloseNext();
     }
 
+    /// <summary>On every node that may have one, whoever opened it.</summary>
     private void CloseNext()
     {
         foreach (var role in ClosingOrder[closed])
-            Ask(role, id => new CloseEngine { RunId = runId, RequestId = id });
+            foreach (var holder in seats.Reachable(role).ToArray())
+                Ask(role, holder, id => new CloseEngine { RunId = runId, RequestId = id });
+        CloseRest();
+    }
+
+    private void CloseRest()
+    {
+        if (calls.Values.Any(c => c.Request is CloseEngine))
+            return;
+        if (++closed < ClosingOrder.Length)
+        {
+            CloseNext();
+            return;
+        }
+        if (ending)
+        {
+            Ended();
+            return;
+        }
+        foreach (var node in seats.GiveUpLeaving())
+            ReturnLease(node);
+        busy = null;
+        Advance();
     }
 
     private void AnnounceOpen()
@@ -544,6 +817,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             PolicyVersion = step.PolicyVersion,
             Positions = [.. lane.Groups.Select(g => positions[g])],
             Attempt = ++nextAttempt,
+            Opening = execution.Opening,
+            RecipeJson = state.RecipeJson,
         });
         laneWork[(step.Step, lane.Lane)] = work;
         lanes.Tell(work.Command);
@@ -563,11 +838,20 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private void FinishStep()
     {
-        var groups = RunDecisions.GroupsInOrder(execution).Select(g => (g.Position.Group, g.ThoughtsSha256)).ToArray();
+        var groups = RunDecisions.AcceptedInOrder(state, execution).Select(g => (g.Group, g.ThoughtsSha256)).ToArray();
         var thoughts = state.Stage!.Plan.Rlp ? ThoughtDigest.OfStep(groups) : null;
         foreach (var lane in RunDecisions.LanesInWork(execution))
             timings = timings with { Rollout = timings.Rollout + lane.RolloutSeconds, Reward = timings.Reward + lane.RewardSeconds };
         var decision = RunDecisions.Finish(state, execution, thoughts, Seconds(stepStarted));
+        if (decision.Events is [StepApplied applied, ..])
+        {
+            decision = decision with { Applied = applied with { AtUnixMilliseconds = Now } };
+            IRunEvent[] recovered = recovery.Applied(applied) is { } cost ? [cost] : [];
+            Persist([decision.Applied, .. recovered, .. decision.Events.Skip(1)], () => StepFinished(decision));
+            return;
+        }
+        if (decision.Replayed)
+            recovery.Redone();
         if (decision.Events.Count > 0)
             Persist(decision.Events, () => StepFinished(decision));
         else
@@ -589,6 +873,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 Replayed = decision.Replayed,
                 Timings = timings with { Total = Seconds(stepStarted) },
                 Steps = state.Stage!.Plan.Steps,
+                Recovery = state.Recovery.Recoveries == 0 ? null : new Dictionary<string, double>(state.Recovery.Metrics(state.CreatedUnixMilliseconds)),
             });
             BeginStepClock();
         }
@@ -610,6 +895,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         {
             case LaneOutcome.Duplicate:
                 duplicates++;
+                recovery.Duplicate(result.Groups.Length);
                 return;
             case LaneOutcome.Refused:
                 refused++;
@@ -666,22 +952,16 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         if (!calls.Remove(reply.RequestId, out var call))
             return;
+        heard[call.Node.UniqueAddress] = Stopwatch.GetTimestamp();
         switch (call.Request)
         {
             case CloseEngine:
-                if (calls.Values.Any(c => c.Request is CloseEngine))
-                    return;
-                if (++closed < ClosingOrder.Length)
-                {
-                    CloseNext();
-                    return;
-                }
-                if (ending)
-                {
-                    Ended();
-                    return;
-                }
-                break;
+                CloseRest();
+                return;
+            case DescribeEngine:
+                found.Add((call, (EngineDescribed)reply));
+                EnginesFound();
+                return;
             case OpenEngine:
                 execution = execution with { Open = execution.Open.Add(call.Role) };
                 break;
@@ -790,6 +1070,11 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             return;
         if (ending)
             return;
+        if (call.Request is DescribeEngine)
+        {
+            EnginesFound();
+            return;
+        }
         if (call.Request is LoadData load && prefetching == load.From)
         {
             // A prefetch is a favour: its failure counts only when the step that needs the data fails to get it.
@@ -851,6 +1136,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private void NameWhatIsStuck()
     {
+        SeatWaiting();
         foreach (var call in calls.Values.ToArray())
         {
             if (call.IsSlow(options.WarnAfter))
@@ -858,11 +1144,13 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             if (calls.ContainsKey(call.Request.RequestId) && call.IsOverdue(options.EngineDeadline))
             {
                 if (Retry($"{call.Request.GetType().Name} of stage '{execution.Stage}'{AtStep()}", FailureKind.Infrastructure, $"no answer from {NodeSupervisor.PathOf(call.Role)} within {options.EngineDeadline}"))
-                    workers[call.Role].Tell(call.Request, Self); // the same id: a worker that has it does it once
+                    seats.Worker(call.Role, call.Node).Tell(call.Request, Self); // the same id: a worker that has it does it once
             }
         }
         foreach (var (key, work) in laneWork.ToArray())
         {
+            if (work.IsUnanswered(options.LaneStartWithin))
+                lanes.Tell(work.Command); // on its way to a node that is gone; a lane that has it does it once
             if (work.IsSlow(options.WarnAfter))
                 Notice($"lane {key.Lane} of step {work.Command.Step} has been at work since {work.Since:u}");
             if (laneWork.ContainsKey(key) && work.IsOverdue(options.EngineDeadline))
@@ -886,8 +1174,9 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         laneWork.Clear();
         Timers.Cancel(Watch.Instance);
         Timers.StartSingleTimer(CloseTimeout.Instance, CloseTimeout.Instance, CloseWithin);
-        foreach (var role in workers.Keys)
-            workers[role].Tell(new CancelWork { RunId = runId }, Self);
+        foreach (var role in Enum.GetValues<Role>())
+            foreach (var holder in seats.Reachable(role))
+                seats.Worker(role, holder).Tell(new CancelWork { RunId = runId }, Self);
         CloseAll();
     }
 
@@ -896,7 +1185,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         if (!ending)
             return;
         active = false;
-        node.Tell(new ReleaseLease { RunId = runId }, Self);
+        foreach (var member in ClusterNodes.Available(cluster))
+            seats.Supervisor(member).Tell(new ReleaseLease { RunId = runId }, Self);
         TellRegistry();
         Publish(new RunEnded { RunId = runId, Status = state.Status, Kind = state.FailureKind, Message = state.FailureMessage });
         foreach (var stopper in stoppers)
@@ -949,5 +1239,11 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             : laneWork.Count > 0 ? $"{laneWork.Count} lanes since {laneWork.Values.Min(l => l.Since):u}" : "",
         Duplicates = duplicates,
         Refused = refused,
+        Node = ClusterNodes.NameOf(cluster.SelfMember),
+        Workers =
+        [
+            .. seats.Taken,
+            .. laneWork.Where(w => w.Value.Node != "").OrderBy(w => w.Key).Select(w => new WorkerSeat { Role = "lane", Lane = w.Key.Lane, Node = w.Value.Node }),
+        ],
     };
 }

@@ -18,8 +18,13 @@ internal sealed class EmaSeat(NodeOptions options, NodeWeights weights) : Engine
         updated = 0;
     }
 
-    protected override void Open(StageContext context, CheckpointReference? checkpoint, IEngineFactory engines) =>
+    protected override long Step => updated;
+
+    protected override void Open(StageContext context, CheckpointReference? checkpoint, IEngineFactory engines)
+    {
         engine = engines.OpenTeacher(context, checkpoint);
+        updated = checkpoint?.Stage == context.Stage.Id ? checkpoint.Step : 0;
+    }
 
     protected override IEngineReply Call(IEngineRequest request, long started)
     {

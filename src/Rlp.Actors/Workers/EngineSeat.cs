@@ -12,6 +12,9 @@ namespace Rlp.Actors.Workers;
 /// <summary>One role's engine of one run, on the thread that opened it: turns each request into one synchronous engine call.</summary>
 internal abstract class EngineSeat(NodeOptions options, NodeWeights weights) : IDisposable
 {
+    private long opening;
+    private string stageId = "";
+
     /// <summary>The seat of a role.</summary>
     public static EngineSeat For(Role role, NodeOptions options, NodeWeights weights) => role switch
     {
@@ -27,8 +30,13 @@ internal abstract class EngineSeat(NodeOptions options, NodeWeights weights) : I
     /// <exception cref="InvalidOperationException">The role does not do that, or its engine is not open.</exception>
     public IEngineReply Answer(IEngineRequest request, long started)
     {
+        if (request is DescribeEngine)
+            return Describe(request, started);
         if (request is not OpenEngine open)
             return Call(request, started);
+        if (open.Opening != 0 && open.Opening == opening)
+            return Done(request, started);
+        (opening, stageId) = (0, "");
         var recipe = Recipe.FromJson(open.RecipeJson);
         var stage = recipe.Stage(open.Stage);
         Dispose();
@@ -36,8 +44,25 @@ internal abstract class EngineSeat(NodeOptions options, NodeWeights weights) : I
             new StageContext(open.RunId, recipe, stage, options.RunFolder(open.RunId), ThreadPlan.Of(options.Threads).For(stage).IntraOp, weights),
             WireFormat.Read(open.Checkpoint),
             options.Engines);
+        (opening, stageId) = (open.Opening, open.Stage);
         return Done(request, started);
     }
+
+    /// <summary>Of a learner its policy version, of a teacher the step of its last update.</summary>
+    protected virtual long Step => 0;
+
+    protected virtual StepLearned? Learned => null;
+
+    private EngineDescribed Describe(IEngineRequest request, long started) => new()
+    {
+        RunId = request.RunId,
+        RequestId = request.RequestId,
+        Stage = stageId,
+        Opening = opening,
+        Step = Step,
+        Learned = Learned,
+        Seconds = Since(started),
+    };
 
     public abstract void Dispose();
 

@@ -9,7 +9,9 @@ public interface IEngineRequest : IRunMessage
     long RequestId { get; }
 }
 
-/// <summary>Opens a role's engine for a stage of a run, in place of the one it may have open.</summary>
+/// <summary>
+/// Opens a role's engine for a stage of a run, in place of the one it may have open; nothing is done where the same opening is open already.
+/// </summary>
 [ProtoContract]
 public sealed record OpenEngine : IEngineRequest
 {
@@ -18,6 +20,17 @@ public sealed record OpenEngine : IEngineRequest
     [ProtoMember(3)] public string Stage { get; init; } = "";
     [ProtoMember(4)] public string RecipeJson { get; init; } = "";
     [ProtoMember(5)] public WireCheckpoint? Checkpoint { get; init; }
+
+    /// <summary>Names one opening of the stage's engines, on whatever nodes they stand; 0 is always a new one.</summary>
+    [ProtoMember(7)] public long Opening { get; init; }
+}
+
+/// <summary>Asks what a role's engine of the run holds (EngineDescribed), after the call that it is at.</summary>
+[ProtoContract]
+public sealed record DescribeEngine : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
 }
 
 [ProtoContract]

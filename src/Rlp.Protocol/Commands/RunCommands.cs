@@ -55,7 +55,24 @@ public sealed record ExecuteLane : IRunMessage, ILaneMessage
     /// <summary>Numbers the re-issues of the work: an attempt that was given up cannot fail the one that followed it.</summary>
     [ProtoMember(7)] public int Attempt { get; init; }
 
+    /// <summary>The opening of the stage's engines that is to do the work, with what it takes to open one.</summary>
+    [ProtoMember(8)] public long Opening { get; init; }
+    [ProtoMember(9)] public string RecipeJson { get; init; } = "";
+
     public string LaneId => $"{RunId}/{Lane}";
+}
+
+/// <summary>A lane entity has begun its work: from now on the run entity watches it.</summary>
+[ProtoContract]
+public sealed record LaneStarted : IRunMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long Step { get; init; }
+    [ProtoMember(3)] public int Lane { get; init; }
+    [ProtoMember(4)] public int Attempt { get; init; }
+
+    /// <summary>The name of the node that the lane stands on.</summary>
+    [ProtoMember(5)] public string Node { get; init; } = "";
 }
 
 /// <summary>A lane's scored groups, delivered to the run entity.</summary>

@@ -21,6 +21,25 @@ public sealed record EngineDone : IEngineReply
     [ProtoMember(3)] public double Seconds { get; init; }
 }
 
+/// <summary>What a role's engine of a run holds: what a run entity needs to go on with engines that another one opened.</summary>
+[ProtoContract]
+public sealed record EngineDescribed : IEngineReply
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public double Seconds { get; init; }
+
+    /// <summary>Empty where no engine of the run is open.</summary>
+    [ProtoMember(4)] public string Stage { get; init; } = "";
+    [ProtoMember(5)] public long Opening { get; init; }
+
+    /// <summary>Of a learner its policy version, of a teacher the step of its last update; 0 else.</summary>
+    [ProtoMember(6)] public long Step { get; init; }
+
+    /// <summary>The learner's last step since it was opened; null where there is none.</summary>
+    [ProtoMember(7)] public StepLearned? Learned { get; init; }
+}
+
 /// <summary>An engine call threw. The engine is disposed (<see cref="EngineLost"/>) unless the request never reached it.</summary>
 [ProtoContract]
 public sealed record EngineFailed : IEngineReply

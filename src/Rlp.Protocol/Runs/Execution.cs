@@ -33,6 +33,12 @@ public sealed record Execution
 
     public ImmutableHashSet<Role> Open { get; init; } = [];
 
+    /// <summary>Names this opening of the stage's engines: those of another one are opened anew wherever work of this one comes.</summary>
+    public long Opening { get; init; }
+
+    /// <summary>True where learner or teacher stand on a node that is about to leave: a checkpoint, then the stage opens again elsewhere.</summary>
+    public bool Moving { get; init; }
+
     /// <summary>Steps of the stage that learner and teacher hold.</summary>
     public long EngineStep { get; init; }
 
