@@ -18,6 +18,9 @@ public sealed record OpenEngine : IEngineRequest
     [ProtoMember(3)] public string Stage { get; init; } = "";
     [ProtoMember(4)] public string RecipeJson { get; init; } = "";
     [ProtoMember(5)] public WireCheckpoint? Checkpoint { get; init; }
+
+    /// <summary>For the ema role: the policy that the teacher starts from. Null: the one published on the worker's own node.</summary>
+    [ProtoMember(6)] public WeightTicket? Policy { get; init; }
 }
 
 [ProtoContract]
@@ -45,6 +48,9 @@ public sealed record SampleThoughts : IEngineRequest
 
     /// <summary>Optimizer steps in the policy that is to sample.</summary>
     [ProtoMember(5)] public long PolicyVersion { get; init; }
+
+    /// <summary>The policy of that version; null: the one published on the worker's own node.</summary>
+    [ProtoMember(6)] public WeightTicket? Policy { get; init; }
 }
 
 [ProtoContract]
@@ -53,6 +59,9 @@ public sealed record EvaluatePolicy : IEngineRequest
     [ProtoMember(1)] public string RunId { get; init; } = "";
     [ProtoMember(2)] public long RequestId { get; init; }
     [ProtoMember(3)] public int Problems { get; init; }
+
+    /// <summary>The policy to evaluate; null: the newest published on the worker's own node.</summary>
+    [ProtoMember(4)] public WeightTicket? Policy { get; init; }
 }
 
 [ProtoContract]
@@ -65,6 +74,9 @@ public sealed record ScorePositions : IEngineRequest
 
     /// <summary>Optimizer steps in the teacher that is to score.</summary>
     [ProtoMember(5)] public long PolicyVersion { get; init; }
+
+    /// <summary>The teacher of that version; null: the one published on the worker's own node.</summary>
+    [ProtoMember(6)] public WeightTicket? Teacher { get; init; }
 }
 
 [ProtoContract]
@@ -93,6 +105,9 @@ public sealed record UpdateTeacher : IEngineRequest
     [ProtoMember(1)] public string RunId { get; init; } = "";
     [ProtoMember(2)] public long RequestId { get; init; }
     [ProtoMember(3)] public long Step { get; init; }
+
+    /// <summary>The policy to follow; null: the newest published on the worker's own node.</summary>
+    [ProtoMember(4)] public WeightTicket? Policy { get; init; }
 }
 
 /// <summary>Writes the role's part (policy or teacher) of a checkpoint into the folder that is being made.</summary>
