@@ -1,3 +1,4 @@
+using Rlp.Training.Weights;
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -16,15 +17,19 @@ namespace Rlp.Actors.Tests;
 /// </summary>
 internal sealed class FakeEngines : IEngineFactory
 {
-    /// <summary>What the engines of all nodes publish: a test's nodes stand in one process.</summary>
-    private readonly ConcurrentDictionary<(string Run, string Name), Weights> published = new();
-
     private int open;
     private int reading;
 
     public Action<string, long> OnCall { get; init; } = (_, _) => { };
 
     public ConcurrentQueue<string> Calls { get; } = new();
+
+    /// <summary>What learners and teachers show to readers, on whatever node these stand: fake weights need no journey.</summary>
+    private readonly ConcurrentDictionary<(string Run, string Name), Weights> published = new();
+
+    private Weights Published(string runId, string name) => published.TryGetValue((runId, name), out var weights)
+        ? weights
+        : throw new InvalidOperationException($"run '{runId}' has published no '{name}'; open the engine that owns it first");
 
     /// <summary>Engines that were opened and not disposed.</summary>
     public int OpenEngines => Volatile.Read(ref open);
@@ -51,15 +56,6 @@ internal sealed class FakeEngines : IEngineFactory
         Calls.Enqueue($"{what} {step}");
         OnCall(what, step);
     }
-
-    private void Publish(string runId, string name, Weights weights) => published[(runId, name)] = weights;
-
-    /// <summary>Whoever published last stays: an engine that was lost with its node may end after its successor has begun.</summary>
-    private void Withdraw(string runId, string name, Weights weights) => published.TryRemove(new((runId, name), weights));
-
-    private Weights Published(string runId, string name) => published.TryGetValue((runId, name), out var weights)
-        ? weights
-        : throw new InvalidOperationException($"run '{runId}' has published no '{name}'");
 
     /// <summary>A call that reads published weights; what owns them must not be disposed before it ends.</summary>
     private T Reading<T>(Func<T> call)
@@ -176,7 +172,7 @@ internal sealed class FakeEngines : IEngineFactory
                 policy.Load(checkpoint.Path, "policy", PolicyVersion);
             else
                 policy.Set(0, Read(Path.Combine(checkpoint.Path, "policy")));
-            Fakes.Publish(context.RunId, "policy", policy);
+            Fakes.published[(context.RunId, "policy")] = policy;
         }
 
         public long PolicyVersion { get; private set; }
@@ -210,7 +206,7 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Fakes.DisposeOwner("learner");
             base.Dispose();
-            Fakes.Withdraw(context.RunId, "policy", policy);
+            Fakes.published.TryRemove(new((context.RunId, "policy"), policy));
         }
 
         private AppliedStep Apply(long step, string input)
@@ -237,10 +233,10 @@ internal sealed class FakeEngines : IEngineFactory
                 teacher.Load(checkpoint.Path, "teacher", version = checkpoint.Step);
             else
                 teacher.Set(0, Fakes.Published(context.RunId, "policy").Digest);
-            Fakes.Publish(context.RunId, "teacher", teacher);
+            Fakes.published[(context.RunId, "teacher")] = teacher;
         }
 
-        public void Update()
+        public void Update(WeightReference? policy = null)
         {
             Check();
             Fakes.Called($"{context.Stage.Id} ema", 0);
@@ -257,13 +253,13 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Fakes.DisposeOwner("teacher");
             base.Dispose();
-            Fakes.Withdraw(context.RunId, "teacher", teacher);
+            Fakes.published.TryRemove(new((context.RunId, "teacher"), teacher));
         }
     }
 
     private sealed class Rollout(FakeEngines fakes, StageContext context) : OneThread(fakes), IRolloutEngine
     {
-        public IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions) =>
+        public IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions, WeightReference? policy = null) =>
             Fakes.Reading(() => SampleNow(step, policyVersion, positions));
 
         private SampledGroup[] SampleNow(long step, long policyVersion, IReadOnlyList<GroupPosition> positions)
@@ -280,12 +276,12 @@ internal sealed class FakeEngines : IEngineFactory
             ];
         }
 
-        public EvaluationResult Evaluate(int problems)
+        public EvaluationResult Evaluate(int problems, WeightReference? policy = null)
         {
             Check();
             Fakes.Called($"{context.Stage.Id} evaluate", problems);
-            var policy = Fakes.Published(context.RunId, "policy").Digest;
-            return new EvaluationResult(Number(policy), 0.01, Number(Hash(policy)), 0.02, -0.5, -1.5, 4, [new EvaluationSample("1+2=", "3", "3", "3", -0.1, -2)]);
+            var evaluated = Fakes.Published(context.RunId, "policy").Digest;
+            return new EvaluationResult(Number(evaluated), 0.01, Number(Hash(evaluated)), 0.02, -0.5, -1.5, 4, [new EvaluationSample("1+2=", "3", "3", "3", -0.1, -2)]);
         }
 
         private static SampledThought Thought(string policy, long step, GroupPosition position, int member)
@@ -298,7 +294,7 @@ internal sealed class FakeEngines : IEngineFactory
 
     private sealed class Reward(FakeEngines fakes, StageContext context) : OneThread(fakes), IRewardEngine
     {
-        public double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions) => Fakes.Reading(() => ScoreNow(policyVersion, positions));
+        public double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions, WeightReference? teacher = null) => Fakes.Reading(() => ScoreNow(policyVersion, positions));
 
         private double[] ScoreNow(long policyVersion, IReadOnlyList<GroupPosition> positions)
         {

@@ -1,3 +1,4 @@
+using Rlp.Training.Weights;
 using System.Collections.Concurrent;
 using Akka.Actor;
 using Rlp.Actors.Hosting;

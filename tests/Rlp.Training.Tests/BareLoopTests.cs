@@ -4,6 +4,7 @@ using Rlp.Training.Engines;
 using Rlp.Training.Engines.Torch;
 using Rlp.Training.Recipes;
 using Rlp.Training.Sampling;
+using Rlp.Training.Weights;
 
 namespace Rlp.Training.Tests;
 
@@ -104,7 +105,7 @@ public sealed class BareLoopTests : IDisposable
 
         ParameterArena Copy(string name)
         {
-            var live = context.Weights.Get<ParameterArena>(context.RunId, name);
+            var live = context.Weights.Find(context.RunId, name)!.At(null);
             var copy = new ParameterArena(live.Layout, trainable: false);
             copy.CopyFrom(live);
             return copy;

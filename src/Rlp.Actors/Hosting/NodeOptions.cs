@@ -2,6 +2,7 @@ using Rlp.Protocol.Events;
 using Rlp.Protocol.Runs;
 using Rlp.Training;
 using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Hosting;
 
@@ -46,6 +47,20 @@ public sealed record NodeOptions
 
     /// <summary>The cluster that the node joins; null: it is one by itself, and its process alone may run its runs.</summary>
     public ClusterSettings? Cluster { get; init; }
+
+    /// <summary>
+    /// Port of the node's HTTP endpoint on <see cref="Host"/>, 0 takes a free one. Null: no endpoint; then no other node can read the weights that
+    /// this one publishes, nor this one theirs.
+    /// </summary>
+    public int? HttpPort { get; init; }
+
+    /// <summary>Bytes of weights per second that this node sends to others, all together; 0 is no limit.</summary>
+    public long WeightBytesPerSecond { get; init; }
+
+    /// <summary>How long and how often this node tries to get weights from others.</summary>
+    public WeightTransferSettings Transfers { get; init; } = new();
+
+    public NodeSecurity Security { get; init; } = new();
 
     /// <summary>Cores of this node's device; <see cref="ThreadPlan"/> says who works on them.</summary>
     public int Threads { get; init; } = ThreadPlan.Of(setting: 0).KernelThreads;

@@ -116,6 +116,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
             Step = command.Step,
             PolicyVersion = command.PolicyVersion,
             Positions = command.Positions,
+            Policy = command.Policy,
         });
     }
 
@@ -134,6 +135,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
             Step = command.Step,
             PolicyVersion = command.PolicyVersion,
             Positions = command.Positions,
+            Teacher = command.Teacher,
         });
     }
 

@@ -88,6 +88,9 @@ internal sealed class RunSeats(string runId, ActorSystem system)
         return node;
     }
 
+    /// <summary>False for a node that is gone or out of reach.</summary>
+    public bool IsUp(string name) => ClusterNodes.Available(cluster).Any(m => ClusterNodes.NameOf(m) == name);
+
     public Member? Named(string name) => cluster.State.Members.FirstOrDefault(m => ClusterNodes.NameOf(m) == name);
 
     /// <summary>The role's worker where its seat is; where none is taken, on this node.</summary>

@@ -130,8 +130,14 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Command<ClusterEvent.MemberRemoved>(removed => LoseNode(removed.Member));
         Command<ClusterEvent.MemberUp>(up =>
         {
-            if (active && !ending && heardSince is { } since && !up.Member.Equals(cluster.SelfMember) && DateTime.UtcNow - since > Settling)
-                Note(new NodeJoined { RunId = runId, Node = ClusterNodes.NameOf(up.Member), Roles = [.. Enum.GetValues<Role>().Where(up.Member.Has).Select(WorkerActor.NameOf)], AtUnixMilliseconds = Now });
+            if (active && !ending)
+                Note(new NodeJoined
+                {
+                    RunId = runId,
+                    Node = ClusterNodes.NameOf(up.Member),
+                    Roles = [.. Enum.GetValues<Role>().Where(up.Member.Has).Select(WorkerActor.NameOf)],
+                    AtUnixMilliseconds = Now,
+                });
             SeatWaiting();
         });
         Command<ClusterEvent.IMemberEvent>(_ => SeatWaiting());
@@ -431,6 +437,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             RecipeJson = state.RecipeJson,
             Checkpoint = execution.Checkpoint,
             Opening = execution.Opening,
+            Policy = role == Role.Ema ? execution.Newest(Execution.Policy) : null,
         });
     }
 
@@ -477,7 +484,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         var lost = calls.Values.Where(c => c.Node.UniqueAddress.Equals(node.UniqueAddress)).ToArray();
         foreach (var call in lost)
             calls.Remove(call.Request.RequestId);
-        if (!active || (roles.Length == 0 && lost.Length == 0))
+        if (!active)
             return;
         if (Array.Exists(lost, c => c.Request is DescribeEngine))
         {
@@ -492,6 +499,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         if (ending)
             return;
         Mourn(node, roles);
+        if (roles.Length == 0 && lost.Length == 0)
+            return;
         foreach (var role in roles)
             execution = RunDecisions.WithoutEngine(execution, role);
         if (Array.Exists(lost, c => c.Request is LoadData))
@@ -568,6 +577,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         foreach (var work in laneWork.Values.Where(w => lane.Equals(w.Entity)))
         {
             recovery.LaneRepeated();
+            if (!seats.IsUp(work.Node))
+                recovery.Lost($"lane {work.Command.Lane} on node {work.Node}", 0);
             work.Command = work.Command with { Attempt = ++nextAttempt };
             work.Sent();
             lanes.Tell(work.Command);
@@ -633,7 +644,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                     Learn(learn.Step);
                     break;
                 case RunAction.UpdateTeacher update:
-                    Ask(Role.Ema, id => new UpdateTeacher { RunId = runId, RequestId = id, Step = update.Step });
+                    Ask(Role.Ema, id => new UpdateTeacher { RunId = runId, RequestId = id, Step = update.Step, Policy = execution.Newest(Execution.Policy) });
                     break;
                 case RunAction.FinishStep:
                     FinishStep();
@@ -643,7 +654,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                     Ask(Role.Learner, id => new WriteCheckpoint { RunId = runId, RequestId = id, Folder = TemporaryFolder(commit.Step) });
                     break;
                 case RunAction.Evaluate evaluate:
-                    Ask(Role.Rollout, id => new EvaluatePolicy { RunId = runId, RequestId = id, Problems = evaluate.Problems });
+                    Ask(Role.Rollout, id => new EvaluatePolicy { RunId = runId, RequestId = id, Problems = evaluate.Problems, Policy = execution.Newest(Execution.Policy) });
                     break;
                 case RunAction.GiveUp giveUp:
                     Fail(giveUp.Kind, giveUp.Message);
@@ -819,6 +830,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             Attempt = ++nextAttempt,
             Opening = execution.Opening,
             RecipeJson = state.RecipeJson,
+            Policy = execution.Tickets.GetValueOrDefault((Execution.Policy, step.PolicyVersion)),
+            Teacher = execution.Tickets.GetValueOrDefault((Execution.Teacher, step.PolicyVersion)),
         });
         laneWork[(step.Step, lane.Lane)] = work;
         lanes.Tell(work.Command);
@@ -964,16 +977,19 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 return;
             case OpenEngine:
                 execution = execution with { Open = execution.Open.Add(call.Role) };
+                TakePublished((EngineDone)reply);
                 break;
             case LoadData:
                 TakeData((DataLoaded)reply);
                 return;
             case ApplyNtpStep or ApplyRlpStep:
-                execution = execution with { Learned = (StepLearned)reply };
+                var learned = (StepLearned)reply;
+                execution = execution.WithPublished(learned.Published, [], Staleness) with { Learned = learned };
                 timings = timings with { Learn = timings.Learn + reply.Seconds };
                 break;
             case UpdateTeacher:
                 execution = execution with { TeacherUpdated = true };
+                TakePublished((EngineDone)reply);
                 timings = timings with { Ema = timings.Ema + reply.Seconds };
                 break;
             case WriteCheckpoint or SealCheckpoint:
@@ -986,6 +1002,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         busy = null;
         Advance();
     }
+
+    private int Staleness => state.Stage?.Plan.Staleness ?? 0;
+
+    private void TakePublished(EngineDone done) => execution = execution.WithPublished(done.Published, done.Older, Staleness);
 
     private void TakeData(DataLoaded data)
     {

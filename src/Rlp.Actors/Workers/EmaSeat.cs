@@ -2,6 +2,7 @@ using Rlp.Actors.Hosting;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Replies;
 using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Workers;
 
@@ -10,6 +11,8 @@ internal sealed class EmaSeat(NodeOptions options, NodeWeights weights) : Engine
 {
     private ITeacherEngine? engine;
     private long updated;
+
+    protected override string? Publishes => WeightNames.Teacher;
 
     public override void Dispose()
     {
@@ -33,7 +36,7 @@ internal sealed class EmaSeat(NodeOptions options, NodeWeights weights) : Engine
         {
             case UpdateTeacher update:
                 if (updated != update.Step)
-                    open.Update();
+                    open.Update(WeightTickets.Read(update.Policy));
                 updated = update.Step;
                 return Done(request, started);
             case WriteCheckpoint write:

@@ -1,3 +1,4 @@
+using Rlp.Training.Weights;
 using System.Diagnostics;
 using Rlp.Actors.Hosting;
 using Rlp.Protocol.Commands;
@@ -41,7 +42,10 @@ internal abstract class EngineSeat(NodeOptions options, NodeWeights weights) : I
         var stage = recipe.Stage(open.Stage);
         Dispose();
         Open(
-            new StageContext(open.RunId, recipe, stage, options.RunFolder(open.RunId), ThreadPlan.Of(options.Threads).For(stage).IntraOp, weights),
+            new StageContext(open.RunId, recipe, stage, options.RunFolder(open.RunId), ThreadPlan.Of(options.Threads).For(stage).IntraOp, weights)
+            {
+                Policy = WeightTickets.Read(open.Policy),
+            },
             WireFormat.Read(open.Checkpoint),
             options.Engines);
         (opening, stageId) = (open.Opening, open.Stage);
@@ -63,6 +67,12 @@ internal abstract class EngineSeat(NodeOptions options, NodeWeights weights) : I
         Learned = Learned,
         Seconds = Since(started),
     };
+
+    /// <summary>The reply with the tickets of the weights that this seat's engine publishes, where other nodes can read them.</summary>
+    public IEngineReply WithTickets(IEngineReply reply) => Publishes is { } name ? WeightTickets.Attach(reply, weights.References(reply.RunId, name)) : reply;
+
+    /// <summary>The name of the weights that the seat's engine publishes; null: none.</summary>
+    protected virtual string? Publishes => null;
 
     public abstract void Dispose();
 

@@ -2,6 +2,7 @@ using Rlp.Actors.Hosting;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Replies;
 using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Workers;
 
@@ -10,6 +11,8 @@ internal sealed class LearnerSeat(NodeOptions options, NodeWeights weights) : En
 {
     private ILearnerEngine? engine;
     private StepLearned? last;
+
+    protected override string? Publishes => WeightNames.Policy;
 
     public override void Dispose()
     {

@@ -59,6 +59,10 @@ public sealed record ExecuteLane : IRunMessage, ILaneMessage
     [ProtoMember(8)] public long Opening { get; init; }
     [ProtoMember(9)] public string RecipeJson { get; init; } = "";
 
+    /// <summary>The policy that samples and the teacher that scores; null: those published on the workers' own nodes.</summary>
+    [ProtoMember(10)] public WeightTicket? Policy { get; init; }
+    [ProtoMember(11)] public WeightTicket? Teacher { get; init; }
+
     public string LaneId => $"{RunId}/{Lane}";
 }
 

@@ -227,7 +227,8 @@ public static class RunDecisions
             return null;
         if (ahead == 1 && (learner.Learned?.Step != learner.Step || stage.Planned is not [var planned, ..] || !IsAccepted(planned)))
             return null;
-        return Execution.Nothing with
+        var published = Execution.Nothing.WithPublished(learner.Published, learner.Older, stage.Plan.Staleness);
+        return published.WithPublished(teacher?.Published, teacher?.Older ?? [], stage.Plan.Staleness) with
         {
             Stage = stage.Plan.Id,
             Opening = learner.Opening,
