@@ -1,6 +1,4 @@
-using Rlp.Actors.Hosting;
 using Rlp.Protocol.Events;
-using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
 using Rlp.Training.Recipes;
 
