@@ -25,25 +25,27 @@ public static class RlpNodeHosting
     private const int Shards = 32;
 
     /// <summary>Adds the node to a host; <see cref="RunClient"/> is how the host's code speaks to it.</summary>
-    /// <exception cref="InvalidOperationException">The journal cannot be opened.</exception>
+    /// <exception cref="InvalidOperationException">The journal cannot be opened, or <see cref="NodeOptions.Security"/> does not fit the node's address.</exception>
     public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options)
     {
         OpenMpWaiting.Prepare();
+        var network = new NodeNetwork(options);
+        network.AddTo(services);
         Dispatchers.FillPool(ThreadPlan.Of(options.Threads));
         Directory.CreateDirectory(options.RunsFolder);
         SqliteJournalFile.Prepare(options.Journal);
         services.AddSingleton(options);
         services.AddSingleton(provider => new RunClient(provider.GetRequiredService<ActorSystem>(), options));
-        return services.AddAkka(SystemName, (builder, _) => Configure(builder, options));
+        return services.AddAkka(SystemName, (builder, _) => Configure(builder, options, network));
     }
 
-    private static void Configure(AkkaConfigurationBuilder builder, NodeOptions options)
+    private static void Configure(AkkaConfigurationBuilder builder, NodeOptions options, NodeNetwork network)
     {
         var persistence = new MultiDataOptionsSetup();
         foreach (var plugin in (string[])["akka.persistence.journal.sql", "akka.persistence.snapshot-store.sql", "akka.persistence.query.journal.sql"])
             persistence.AddDataOptions(plugin, Connection(options));
 
-        builder
+        network.Configure(builder)
             .AddHocon(Settings(options), HoconAddMode.Prepend)
             .AddSetup(persistence)
             .WithStrictSerialization()
@@ -56,7 +58,7 @@ public static class RlpNodeHosting
                 (_, registry, _) => Props.Create(() => new RunRegistryActor(options, () => registry.Get<TrainingRunActor>())),
                 new ClusterSingletonOptions { LogSingletonIdentificationFailure = false }) // logged at every start, before the singleton could be there
             .WithActors((system, registry) =>
-                registry.Register<NodeSupervisor>(system.ActorOf(Props.Create(() => new NodeSupervisor(options)), NodeSupervisor.Name)))
+                registry.Register<NodeSupervisor>(system.ActorOf(Props.Create(() => new NodeSupervisor(options, network.Weights)), NodeSupervisor.Name)))
             .WithShardRegion<RolloutLaneActor>(
                 LaneRegion,
                 (_, registry, _) => _ => Props.Create(() => new RolloutLaneActor(registry.Get<TrainingRunActor>())),

@@ -18,6 +18,8 @@ internal static class NodeSettingsMapping
             Engines = engines,
             Host = settings.Host,
             Port = settings.Port,
+            Security = settings.Security,
+            WeightBytesPerSecond = settings.WeightBytesPerSecond,
             Threads = ThreadPlan.Of(settings.Threads).KernelThreads,
             Synchronous = settings.JournalSynchronous == JournalSynchronous.Full ? SqliteSynchronous.Full : SqliteSynchronous.Normal,
             JournalFile = settings.JournalConnectionString.Length == 0 ? null : new SqliteConnectionStringBuilder(settings.JournalConnectionString).DataSource,

@@ -1,3 +1,5 @@
+using Rlp.Actors.Hosting;
+
 namespace Rlp.Cli.Configuration;
 
 public enum JournalProvider
@@ -28,6 +30,14 @@ public sealed record NodeSettings
 
     /// <summary>Bytes that device leases may hand out; null measures the machine.</summary>
     public long? MemoryBytes { get; init; }
+
+    /// <summary>Of the HTTP endpoint, where the command opens one; 0 lets the system choose a free one.</summary>
+    public int HttpPort { get; init; }
+
+    public NodeSecurity Security { get; init; } = new();
+
+    /// <summary>What the node sends to others at most, in bytes; 0 is no limit.</summary>
+    public long WeightBytesPerSecond { get; init; }
 
     public JournalProvider JournalProvider { get; init; } = JournalProvider.Sqlite;
 
