@@ -1,4 +1,3 @@
-using Rlp.Training.Weights;
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -8,6 +7,7 @@ using Rlp.Training.Checkpoints;
 using Rlp.Training.Engines;
 using Rlp.Training.Planning;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Tests;
 

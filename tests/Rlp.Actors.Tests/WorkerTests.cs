@@ -1,4 +1,3 @@
-using Rlp.Training.Weights;
 using System.Collections.Concurrent;
 using Akka.Actor;
 using Rlp.Actors.Hosting;
@@ -9,6 +8,7 @@ using Rlp.Protocol.Queries;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
 using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Tests;
 

@@ -28,25 +28,30 @@ public static class RlpNodeHosting
     private const int Shards = 32;
 
     /// <summary>Adds the node to a host; <see cref="RunClient"/> is how the host's code speaks to it.</summary>
-    /// <exception cref="InvalidOperationException">The journal cannot be opened.</exception>
+    /// <exception cref="InvalidOperationException">The journal cannot be opened, or <see cref="NodeOptions.Security"/> does not fit the node's address.</exception>
     public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options)
     {
         OpenMpWaiting.Prepare();
+        RunClient? client = null;
+        var network = new NodeNetwork(options, () => client ?? throw new InvalidOperationException("the node is starting; try again"));
+        network.AddTo(services);
         Dispatchers.FillPool(ThreadPlan.Of(options.Threads));
         Directory.CreateDirectory(options.RunsFolder);
         SqliteJournalFile.Prepare(options.Journal);
         services.AddSingleton(options);
-        services.AddSingleton(provider => new RunClient(provider.GetRequiredService<ActorSystem>(), options));
-        return services.AddAkka(SystemName, (builder, _) => Configure(builder, options));
+        services.AddSingleton(_ => new NodeAddress(network.Address));
+        services.AddSingleton(provider => client = new RunClient(provider.GetRequiredService<ActorSystem>(), options));
+        return services.AddAkka(SystemName, (builder, _) => Configure(builder, options, network));
     }
 
-    private static void Configure(AkkaConfigurationBuilder builder, NodeOptions options)
+    private static void Configure(AkkaConfigurationBuilder builder, NodeOptions options, NodeNetwork network)
     {
         var persistence = new MultiDataOptionsSetup();
         foreach (var plugin in (string[])["akka.persistence.journal.sql", "akka.persistence.snapshot-store.sql", "akka.persistence.query.journal.sql"])
             persistence.AddDataOptions(plugin, Connection(options));
 
-        builder
+        var scheme = options.Security.Tls is null ? "akka.tcp" : "akka.ssl.tcp";
+        network.Configure(builder)
             .AddHocon(Settings(options), HoconAddMode.Prepend)
             .AddSetup(persistence)
             .WithStrictSerialization()
@@ -56,7 +61,7 @@ public static class RlpNodeHosting
             {
                 LogInfo = false,
                 Roles = ClusterNodes.RolesOf(options.Name, options.Roles, options.Coordinates),
-                SeedNodes = options.Cluster is null ? null : [.. options.Cluster.SeedNodes.Select(seed => $"akka.tcp://{SystemName}@{seed}")],
+                SeedNodes = options.Cluster is null ? null : [.. options.Cluster.SeedNodes.Select(seed => $"{scheme}://{SystemName}@{seed}")],
                 SplitBrainResolver = options.Cluster?.SplitBrain switch
                 {
                     SplitBrainStrategy.KeepMajority => new KeepMajorityOption(),
@@ -78,7 +83,7 @@ public static class RlpNodeHosting
             builder.WithSingletonProxy<RunRegistryActor>(RunRegistryActor.Name, singleton);
 
         builder.WithActors((system, registry) =>
-            registry.Register<NodeSupervisor>(system.ActorOf(Props.Create(() => new NodeSupervisor(options)), NodeSupervisor.Name)));
+            registry.Register<NodeSupervisor>(system.ActorOf(Props.Create(() => new NodeSupervisor(options, network.Weights)), NodeSupervisor.Name)));
 
         var laneOf = HashCodeMessageExtractor.Create(Shards, message => (message as ILaneMessage)?.LaneId);
         var laneRole = WorkerActor.NameOf(Role.Rollout);

@@ -21,6 +21,14 @@ public sealed class RunRefusedException(FailureKind kind, string message) : Exce
 /// <summary>A started run: what was answered, and its progress up to and including <see cref="RunEnded"/>.</summary>
 public sealed record StartedRun(RunAccepted Accepted, ChannelReader<IRunProgress> Progress);
 
+/// <summary>Where a started node's HTTP endpoint is; null where it has none.</summary>
+public sealed record NodeAddress(Uri? Http);
+
+/// <summary>A member of the cluster.</summary>
+/// <param name="Address">HOST:PORT of its remoting.</param>
+/// <param name="Status">joining, up, leaving, exiting, down or removed.</param>
+public sealed record NodeView(string Name, string Address, IReadOnlyList<string> Roles, string Status, bool Reachable, bool Self);
+
 /// <summary>How code outside the actor system speaks to the runs of its node.</summary>
 public sealed class RunClient(ActorSystem system, NodeOptions options)
 {
@@ -55,6 +63,28 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     /// <exception cref="RunRefusedException">There is no such run, or no answer.</exception>
     public async Task<RunAccepted> ResumeAsync(string runId, CancellationToken cancellation = default) =>
         (RunAccepted)await AskRun(new ContinueRun { RunId = runId, Environment = NodeEnvironment.Describe(options) }, cancellation);
+
+    /// <summary>Ends a run for good, without a checkpoint: it cannot be resumed. What it has committed stays.</summary>
+    /// <exception cref="RunRefusedException">There is no such run, or it has ended.</exception>
+    public async Task<RunStopped> CancelAsync(string runId, string reason, CancellationToken cancellation = default) =>
+        (RunStopped)await AskRun(new StopRun { RunId = runId, Reason = reason, Cancel = true }, cancellation, Timeout.InfiniteTimeSpan);
+
+    /// <summary>The members of the cluster as this node sees them.</summary>
+    public IReadOnlyList<NodeView> Members()
+    {
+        var cluster = Akka.Cluster.Cluster.Get(system);
+        var state = cluster.State;
+        return
+        [
+            .. state.Members.OrderBy(m => m.Address.ToString(), StringComparer.Ordinal).Select(m => new NodeView(
+                Nodes.ClusterNodes.NameOf(m),
+                $"{m.Address.Host}:{m.Address.Port}",
+                [.. m.Roles.Where(r => !r.StartsWith("name-", StringComparison.Ordinal)).Order(StringComparer.Ordinal)],
+                m.Status.ToString().ToLowerInvariant(),
+                !state.Unreachable.Contains(m),
+                m.Equals(cluster.SelfMember))),
+        ];
+    }
 
     /// <summary>
     /// Has this node grant nothing more and its runs move their learners and teachers to other nodes, each after a checkpoint. False where that

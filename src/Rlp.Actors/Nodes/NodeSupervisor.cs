@@ -19,16 +19,17 @@ internal sealed class NodeSupervisor : ReceiveActor, IWithTimers
     public const string Name = "node";
 
     private readonly NodeOptions options;
-    private readonly NodeWeights weights = new();
+    private readonly NodeWeights weights;
     private readonly DeviceLeases leases;
     private readonly Dictionary<string, IActorRef> holders = [];
     private readonly List<IActorRef> drainers = [];
     private readonly ILoggingAdapter log = Context.GetLogger();
     private bool draining;
 
-    public NodeSupervisor(NodeOptions options)
+    public NodeSupervisor(NodeOptions options, NodeWeights weights)
     {
         this.options = options;
+        this.weights = weights;
         leases = new DeviceLeases("the CPU", options.Threads, options.MemoryBytes);
         Receive<AcquireLease>(Acquire);
         Receive<ReleaseLease>(release => Return(release.RunId));

@@ -266,6 +266,11 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             Leave(); // recovered without the lock: the next attempt recovers anew
             return;
         }
+        if (state.Status == RunStatus.Cancelled)
+        {
+            reply.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' was cancelled and cannot go on. Choose another run id (--run-id), or fork it"));
+            return;
+        }
         if (state.Status != RunStatus.Absent && (state.RecipeSha256, state.Seed) != (command.RecipeSha256, command.Seed))
         {
             reply.Tell(Refusal(
@@ -287,6 +292,12 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         if (active || starting is not null)
         {
             Sender.Tell(new RunAccepted { RunId = runId, Resumed = true });
+            return;
+        }
+        if (state.Status is RunStatus.Completed or RunStatus.Cancelled)
+        {
+            Sender.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' is {state.Status.ToString().ToLowerInvariant()}; there is nothing to continue"));
+            Leave();
             return;
         }
         if (state.Status == RunStatus.Absent || !Owned)
@@ -598,13 +609,21 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         if (!active && !ending)
         {
-            Sender.Tell(Stopped());
+            var asker = Sender;
+            if (command.Cancel && state.Status is RunStatus.Paused or RunStatus.Failed or RunStatus.Running && Owned)
+                Persist([new RunCancelled { RunId = runId, Reason = command.Reason }], () =>
+                {
+                    TellRegistry();
+                    asker.Tell(Stopped());
+                });
+            else
+                asker.Tell(Stopped());
             return;
         }
         stoppers.Add(Sender);
         if (ending)
             return;
-        execution = execution with { StopReason = command.Reason };
+        execution = execution with { StopReason = command.Reason, Cancelled = command.Cancel };
         Advance();
     }
 
@@ -1249,6 +1268,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         foreach (var subscriber in subscribers)
             subscriber.Tell(progress);
+        if (Clustered)
+            Context.System.EventStream.Publish(progress); // to those of this node who keep books of all runs
     }
 
     private void TellRegistry() => registry.Tell(Report());

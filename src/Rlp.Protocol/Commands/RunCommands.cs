@@ -32,6 +32,9 @@ public sealed record StopRun : IRunMessage
 {
     [ProtoMember(1)] public string RunId { get; init; } = "";
     [ProtoMember(2)] public string Reason { get; init; } = "";
+
+    /// <summary>True: without a checkpoint, and for good.</summary>
+    [ProtoMember(3)] public bool Cancel { get; init; }
 }
 
 /// <summary>The sender gets the run's progress messages until it stops; answered with RunReport.</summary>

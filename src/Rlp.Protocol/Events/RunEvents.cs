@@ -150,6 +150,14 @@ public sealed record RunPaused : IRunEvent
     [ProtoMember(2)] public string Reason { get; init; } = "";
 }
 
+/// <summary>Somebody ended the run for good.</summary>
+[ProtoContract]
+public sealed record RunCancelled : IRunEvent
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public string Reason { get; init; } = "";
+}
+
 [ProtoContract]
 public sealed record RunResumed : IRunEvent
 {

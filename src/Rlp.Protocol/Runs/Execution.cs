@@ -79,8 +79,11 @@ public sealed record Execution
                 .RemoveRange(Tickets.Keys.Where(k => k.Name == published.Name && k.Version < published.Version - 1 - staleness)),
         };
 
+    /// <summary>The stop that somebody asked for is for good, and needs no checkpoint.</summary>
+    public bool Cancelled { get; init; }
+
     public DataLoaded? DataAt(WireCursor cursor) => Data.Find(d => d.From == cursor);
 
     /// <summary>The same, with nothing open: after an engine that others read from was lost.</summary>
-    public Execution WithoutEngines() => Nothing with { Unusable = Unusable, StopReason = StopReason };
+    public Execution WithoutEngines() => Nothing with { Unusable = Unusable, StopReason = StopReason, Cancelled = Cancelled };
 }

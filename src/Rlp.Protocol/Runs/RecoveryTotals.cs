@@ -28,6 +28,9 @@ public sealed record RecoveryTotals
     /// <summary>Time in which nobody wanted the run to run: paused, or failed and not resumed yet.</summary>
     [ProtoMember(7)] public long IdleMilliseconds { get; init; }
 
+    /// <summary>Accepted groups that were executed again and came out as others: what the journal accepted cannot be had any more.</summary>
+    [ProtoMember(8)] public long LostGroups { get; init; }
+
     public RecoveryTotals Apply(IRunEvent @event) => @event switch
     {
         RunCreated e => this with { LastUnixMilliseconds = e.CreatedUnixMilliseconds },
@@ -48,6 +51,7 @@ public sealed record RecoveryTotals
             RedoneSteps = RedoneSteps + e.RedoneSteps,
             DuplicateGroups = DuplicateGroups + e.DuplicateGroups,
         },
+        ReplayDiverged => this with { LostGroups = LostGroups + 1 },
         _ => this,
     };
 
@@ -67,6 +71,7 @@ public sealed record RecoveryTotals
             ["recovery/mttr_s"] = Recoveries == 0 ? 0 : RecoverySeconds / Recoveries,
             ["recovery/ettr"] = wanted <= 0 ? 1 : Math.Clamp(1 - lost / wanted, 0, 1),
             ["recovery/redone_steps"] = RedoneSteps,
+            ["recovery/lost_groups"] = LostGroups,
             ["recovery/duplicate_groups"] = DuplicateGroups,
         };
     }

@@ -250,6 +250,8 @@ public static class RunDecisions
 
     private static RunAction Stop(RunState state, Execution execution)
     {
+        if (execution.Cancelled)
+            return new RunAction.Journal(new RunCancelled { RunId = state.RunId, Reason = execution.StopReason! });
         var paused = new RunAction.Journal(new RunPaused { RunId = state.RunId, Reason = execution.StopReason! });
         if (state.Stage is not { Completed: false } stage || execution.Stage != stage.Plan.Id || execution.Comparing)
             return paused;

@@ -91,6 +91,7 @@ public sealed record RunState
             Stage = InStage(e.Stage, Stage?.Applied ?? 0, 0, e) with { Completed = true },
             CompletedStages = CompletedStages.Add(e.Stage),
         },
+        RunCancelled => this with { Status = RunStatus.Cancelled },
         RunPaused => this with { Status = RunStatus.Paused },
         RunResumed => this with { Status = RunStatus.Running, FailureKind = FailureKind.None, FailureMessage = "" },
         RunCompleted => this with { Status = RunStatus.Completed },

@@ -29,7 +29,7 @@ public sealed record RunView
     public string? Node { get; init; }
     public IReadOnlyList<WorkerSeat> Workers { get; init; } = [];
 
-    /// <summary>By the names of <see cref="RecoveryTotals.Metrics"/>, and recovery/lost_groups: planned groups of applied steps that no event accepts.</summary>
+    /// <summary>By the names of <see cref="RecoveryTotals.Metrics"/>.</summary>
     public required IReadOnlyDictionary<string, double> Recovery { get; init; }
 
     /// <param name="report">The entity's own word; null where nobody asked it.</param>

@@ -87,6 +87,7 @@ public static class MessageRegistry
         ("get-node-status/1", typeof(GetNodeStatus)),
         ("list-runs/1", typeof(ListRuns)),
 
+        ("run-cancelled/1", typeof(RunCancelled)),
         ("node-lost/1", typeof(NodeLost)),
         ("node-joined/1", typeof(NodeJoined)),
         ("run-recovered/1", typeof(RunRecovered)),

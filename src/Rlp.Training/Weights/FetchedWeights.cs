@@ -50,8 +50,13 @@ internal sealed class FetchedWeights(ArenaLayout layout, torch.ScalarType dtype,
             {
                 if (slots.Find(s => s.Content?.Reference.Sha256 == reference.Sha256) is { } here)
                 {
-                    if (Await(here.Content!)) return Lend(here);
-                    continue; // given up while this thread waited: the failure was thrown, or another version has the arena
+                    var coming = here.Content!;
+                    while (coming is { Whole: false, Failure: null }) Monitor.Wait(gate); // no longer than its attempts take
+                    if (coming.Failure is { } failure) throw new WeightTransferException(failure.Message, failure) { Final = failure.Final };
+                    if (!ReferenceEquals(here.Content, coming)) continue; // another version has the arena by now
+                    here.Readers++;
+                    here.LastRead = ++clock;
+                    return here;
                 }
                 if (Free(began) is not { } free) continue;
                 slot = free;
@@ -91,20 +96,6 @@ internal sealed class FetchedWeights(ArenaLayout layout, torch.ScalarType dtype,
             slot.Readers--;
             Monitor.PulseAll(gate);
         }
-    }
-
-    private Slot Lend(Slot slot)
-    {
-        slot.Readers++;
-        slot.LastRead = ++clock;
-        return slot;
-    }
-
-    /// <summary>Waits for a version that another engine is fetching, which takes no longer than its attempts do.</summary>
-    private bool Await(Fetch fetch)
-    {
-        while (fetch is { Whole: false, Failure: null }) Monitor.Wait(gate);
-        return fetch.Failure is null ? fetch.Whole : throw new WeightTransferException(fetch.Failure.Message, fetch.Failure) { Final = fetch.Failure.Final };
     }
 
     /// <summary>An arena that nobody reads; null after a wait for one.</summary>

@@ -26,7 +26,6 @@ public sealed class PublishedWeights : IDisposable
     private readonly bool served;
     private readonly Lock gate = new();
     private readonly SortedDictionary<long, string> held = []; // version -> SHA-256, "" where nobody but this node reads
-    private bool disposed;
 
     /// <param name="live">What the owner changes; stays the owner's.</param>
     /// <param name="staleness">k: k older versions are kept beside the newest.</param>
@@ -89,12 +88,12 @@ public sealed class PublishedWeights : IDisposable
         lock (gate) return sha256.Length > 0 && held.TryGetValue(version, out var digest) && digest == sha256;
     }
 
-    /// <summary>Copies a piece of a version, element-aligned; false where the version is not held (any more) or nobody else may read it.</summary>
-    public bool TryCopy(long version, long offset, Span<byte> into)
+    /// <summary>Copies a piece of a version, element-aligned; false where the version with this digest is not held (any more).</summary>
+    public bool TryCopy(long version, string sha256, long offset, Span<byte> into)
     {
         lock (gate)
         {
-            if (disposed || !held.TryGetValue(version, out var digest) || digest.Length == 0) return false;
+            if (sha256.Length == 0 || !held.TryGetValue(version, out var digest) || digest != sha256) return false;
             var arena = history?.At(version) ?? live;
             (master ? arena.Master : arena.Values).CopyBytesTo(offset, into);
             return true;
@@ -128,11 +127,7 @@ public sealed class PublishedWeights : IDisposable
 
     public void Dispose()
     {
-        lock (gate)
-        {
-            disposed = true;
-            held.Clear();
-        }
+        lock (gate) held.Clear();
         history?.Dispose();
     }
 }
