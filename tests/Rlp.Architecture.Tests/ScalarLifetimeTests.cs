@@ -104,8 +104,8 @@ public sealed class ScalarLifetimeTests
         var place = method.DebugInformation.SequencePoints.Where(p => p.Offset <= at.Offset && !p.IsHidden).MaxBy(p => p.Offset);
         var line = place is null ? method.FullName : $"{Path.GetRelativePath(Repository.Root, place.Document.Url)}:{place.StartLine}";
         if (called.ReturnType.Name == "Scalar") called = Taker(at) ?? called;
-        var instead = Instead.TryGetValue(called.Name, out var form) ? $"use {form}" : "add a form of it to";
-        return $"{line}: {called.Name}({string.Join(", ", called.Parameters.Select(p => p.ParameterType.Name))}); {instead} of {Home}";
+        var instead = Instead.TryGetValue(called.Name, out var form) ? $"use {form} of" : "give it a form in";
+        return $"{line}: {called.Name}({string.Join(", ", called.Parameters.Select(p => p.ParameterType.Name))}); {instead} {Home}";
     }
 
     /// <summary>A converted number is an argument of the next call that takes a scalar.</summary>
