@@ -1,4 +1,5 @@
 using Rlp.Models.Kernels;
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -22,15 +23,15 @@ internal static unsafe class Linear
         var product = is_grad_enabled() && (x.requires_grad || weight.requires_grad || residual?.requires_grad == true)
             ? LinearFunction.apply(x, weight, residual!)
             : Forward(x, weight, residual);
-        return bias is null ? product : product + bias;
+        return bias is null ? product : product.Plus(bias);
     }
 
     private static Tensor Compose(Tensor x, Tensor weight, Tensor? bias, Tensor? residual)
     {
         if (residual is null) return nn.functional.linear(x, weight, bias);
-        if (residual.dtype != x.dtype) return residual + nn.functional.linear(x, weight, bias);
+        if (residual.dtype != x.dtype) return residual.Plus(nn.functional.linear(x, weight, bias));
         var sum = addmm(residual, x, weight.t(), 1, 1);
-        return bias is null ? sum : sum + bias;
+        return bias is null ? sum : sum.Plus(bias);
     }
 
     private static Tensor Forward(Tensor x, Tensor weight, Tensor? residual)

@@ -1,3 +1,4 @@
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -80,7 +81,7 @@ internal sealed class Mamba2Mixer(NemotronHConfig config, ParameterArena paramet
         {
             (y, recurrent) = StateSpaceScan.Chunked(inputs, dt, a, b, c, begin?.Recurrent, config.ChunkSize);
         }
-        y = y + inputs * Parameter("D").AtLeastFloat32().unsqueeze(-1); // [B, T, heads, dim]
+        y = y.Plus(inputs * Parameter("D").AtLeastFloat32().unsqueeze(-1)); // [B, T, heads, dim]
 
         // The gate first, then the norm.
         y = y.reshape(batch, length, groups, width / groups) * nn.functional.silu(z.AtLeastFloat32()).reshape(batch, length, groups, width / groups);
@@ -100,9 +101,9 @@ internal sealed class Mamba2Mixer(NemotronHConfig config, ParameterArena paramet
 
     private Tensor TimeSteps(Tensor raw)
     {
-        var dt = nn.functional.softplus(raw.AtLeastFloat32() + Parameter("dt_bias").AtLeastFloat32());
+        var dt = raw.AtLeastFloat32().Plus(Parameter("dt_bias").AtLeastFloat32()).Softplus();
         var (low, high) = config.TimeStepLimit;
-        return low > 0 || double.IsFinite(high) ? dt.clamp(low, high) : dt;
+        return low > 0 || double.IsFinite(high) ? dt.Clamped(low, high) : dt;
     }
 
     /// <summary>Each channel's last <c>kernel</c> inputs weighted and added up: [B, kernel - 1 + T, channels] to [B, T, channels].</summary>
@@ -111,8 +112,8 @@ internal sealed class Mamba2Mixer(NemotronHConfig config, ParameterArena paramet
         int kernel = config.ConvolutionKernel;
         var taps = Parameter("conv1d.weight").view(config.ConvolutionWidth, kernel).t().contiguous(); // [kernel, channels]
         var y = window.narrow(1, 0, length) * taps[0];
-        for (var i = 1; i < kernel; i++) y = y.addcmul(window.narrow(1, i, length), taps[i], 1);
-        return config.ConvolutionBias ? y + Parameter("conv1d.bias") : y;
+        for (var i = 1; i < kernel; i++) y = y.PlusProduct(window.narrow(1, i, length), taps[i]);
+        return config.ConvolutionBias ? y.Plus(Parameter("conv1d.bias")) : y;
     }
 
     private Tensor Parameter(string name) => parameters[$"{module}.{name}"];

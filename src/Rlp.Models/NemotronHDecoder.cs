@@ -1,3 +1,4 @@
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -68,14 +69,14 @@ public sealed class NemotronHDecoder : Decoder
         {
             case NemotronHConfig.Mamba:
                 var mamba = new Mamba2Mixer(config, Parameters, Module(layer));
-                return (x, plan, state, residual) => residual + mamba.Forward(x, plan, state?.Layer<MambaState>(layer));
+                return (x, plan, state, residual) => residual.Plus(mamba.Forward(x, plan, state?.Layer<MambaState>(layer)));
             case NemotronHConfig.Attention:
                 var attention = new GroupedQueryAttention(
                     config, Parameters, $"{layer}", Module(layer), rotary: null, normalised: false, config.AttentionBias);
                 return (x, plan, state, residual) => attention.Forward(x, plan, state, state?.Layer<KeyValueState>(layer), residual);
             default:
                 var mlp = new SquaredReluMlp(Parameters, Module(layer), config.MlpBias);
-                return (x, _, _, residual) => residual + mlp.Forward(x);
+                return (x, _, _, residual) => residual.Plus(mlp.Forward(x));
         }
     }
 

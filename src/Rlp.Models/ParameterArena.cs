@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Rlp.Models.Weights;
+using Rlp.Objective;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -107,7 +108,7 @@ public sealed class ParameterArena : IDisposable
     {
         if (leafGradients is null || ReferenceEquals(leafGradients, Gradients)) return;
         using var noGradient = no_grad();
-        Gradients!.add_(leafGradients);
+        Gradients!.PlusInPlace(leafGradients);
         leafGradients.zero_();
     }
 

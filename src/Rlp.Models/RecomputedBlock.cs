@@ -27,7 +27,8 @@ internal sealed class RecomputedBlock : KernelFunction<RecomputedBlock>
         var (decoder, layer, tokens) = ((Decoder, int, PackedSequences))context.get_data(Call);
         using var withGradient = enable_grad();
         var x = saved[0].detach().requires_grad_();
-        Run(decoder, layer, x, tokens).backward([gradient]); // the parameters' gradients add up in the arena
+        using var output = Run(decoder, layer, x, tokens);
+        output.backward([gradient]); // the parameters' gradients add up in the arena
         return [x.grad, null, null, null];
     }
 

@@ -1,4 +1,5 @@
 using Rlp.Models.Kernels;
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -61,11 +62,11 @@ internal static class RectangleAttention
         var parents = prefixKeys.shape[0];
         var queries = q.view(rows, length, kv, shape.Group, dim).permute(0, 2, 3, 1, 4).reshape(rows, kv, folded, dim);
 
-        var scores = cat([Rows(Folded(queries).matmul(prefixKeys.transpose(2, 3))), queries.matmul(keys.transpose(2, 3))], -1) * shape.Scale;
-        if (part.Mask(q.dtype) is { } mask) scores = (scores.view(rows, kv, shape.Group, length, -1) + mask.unsqueeze(2)).view(rows, kv, folded, -1);
+        var scores = cat([Rows(Folded(queries).matmul(prefixKeys.transpose(2, 3))), queries.matmul(keys.transpose(2, 3))], -1).Times(shape.Scale);
+        if (part.Mask(q.dtype) is { } mask) scores = scores.view(rows, kv, shape.Group, length, -1).Plus(mask.unsqueeze(2)).view(rows, kv, folded, -1);
         var weights = nn.functional.softmax(scores.AtLeastFloat32(), -1).to(q.dtype); // [N, kv, folded, P + own]
         var output = Rows(Folded(weights.narrow(-1, 0, part.PrefixLength)).matmul(prefixValues))
-            + weights.narrow(-1, part.PrefixLength, part.OwnLength).matmul(values); // [N, kv, folded, D]
+            .Plus(weights.narrow(-1, part.PrefixLength, part.OwnLength).matmul(values)); // [N, kv, folded, D]
         return output.view(rows, kv, shape.Group, length, dim).permute(0, 3, 1, 2, 4).reshape(rows, length, shape.Heads * dim);
 
         // [N, kv, folded, x] to [parents, kv, most * folded, x], and back.

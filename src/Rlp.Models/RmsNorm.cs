@@ -1,4 +1,5 @@
 using Rlp.Models.Kernels;
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -19,7 +20,7 @@ internal static unsafe class RmsNorm
     public static Tensor Compose(Tensor x, Tensor weight, double eps)
     {
         var full = x.AtLeastFloat32();
-        return (full * full.square().mean([-1], keepdim: true).add(eps).rsqrt()).to(x.dtype) * weight;
+        return (full * full.Squared().mean([-1], keepdim: true).Plus(eps).rsqrt()).to(x.dtype) * weight;
     }
 
     private static Tensor Forward(Tensor x, Tensor weight, double eps)

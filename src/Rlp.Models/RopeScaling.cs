@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -80,7 +81,7 @@ public abstract record RopeScaling
 /// <summary>Every frequency divided by the factor: position interpolation (Chen et al. 2023).</summary>
 public sealed record LinearRopeScaling(double Factor) : RopeScaling
 {
-    internal override Tensor Apply(Tensor frequencies) => frequencies / Factor;
+    internal override Tensor Apply(Tensor frequencies) => frequencies.Over(Factor);
 
     internal override JsonObject ToJson() => new() { ["rope_type"] = "linear", ["factor"] = Factor };
 }
@@ -93,9 +94,9 @@ public sealed record Llama3RopeScaling(double Factor, double LowFrequencyFactor,
 {
     internal override Tensor Apply(Tensor frequencies)
     {
-        var turns = frequencies * (OriginalPositions / (2 * Math.PI));
-        var smooth = ((turns - LowFrequencyFactor) / (HighFrequencyFactor - LowFrequencyFactor)).clamp(0, 1);
-        return ((1 - smooth) / Factor + smooth) * frequencies;
+        var turns = frequencies.Times(OriginalPositions / (2 * Math.PI));
+        var smooth = turns.Minus(LowFrequencyFactor).Over(HighFrequencyFactor - LowFrequencyFactor).Clamped(0, 1);
+        return smooth.neg().Plus(1).Over(Factor).Plus(smooth) * frequencies; // (1 - smooth) / factor + smooth
     }
 
     internal override JsonObject ToJson() => new()

@@ -1,4 +1,5 @@
 using Rlp.Models.Kernels;
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -19,7 +20,7 @@ internal sealed class RotaryEmbedding(int headDim, double theta, RopeScaling? sc
         var (cos, sin) = (cosine.index_select(0, positions).unsqueeze(1), sine.index_select(0, positions).unsqueeze(1)); // [M, 1, D]
         var half = headDim / 2;
         var rotated = cat([x.narrow(-1, half, half), x.narrow(-1, 0, half)], -1); // the sign of the first half is in the sine table
-        return x * cos.to(x.dtype) + rotated * sin.to(x.dtype);
+        return (x * cos.to(x.dtype)).Plus(rotated * sin.to(x.dtype));
     }
 
     /// <summary>Cosines and signed sines, [positions, headDim] each, up to the given position. Valid until a later one is asked for.</summary>
@@ -32,7 +33,8 @@ internal sealed class RotaryEmbedding(int headDim, double theta, RopeScaling? sc
     /// <summary>Radians per position of each pair, [headDim / 2] float64: theta^(-2i/D), scaled.</summary>
     internal static Tensor Frequencies(int headDim, double theta, RopeScaling? scaling, Device device)
     {
-        var frequencies = pow(theta, arange(headDim / 2, dtype: float64, device: device).mul(-2.0 / headDim));
+        using Tensor radix = theta;
+        var frequencies = pow(radix, Tensor.Range(headDim / 2, float64, device).Times(-2.0 / headDim));
         return scaling is null ? frequencies : scaling.Apply(frequencies);
     }
 
@@ -43,7 +45,7 @@ internal sealed class RotaryEmbedding(int headDim, double theta, RopeScaling? sc
         using var ordinary = inference_mode(false); // the tables outlive a sampling call and take part in training
         using var scope = NewDisposeScope();
         var length = Math.Max(64, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)positions));
-        var angles = outer(arange(length, dtype: float64, device: device), Frequencies(headDim, theta, scaling, device)); // [T, D/2]
+        var angles = outer(Tensor.Range(length, float64, device), Frequencies(headDim, theta, scaling, device)); // [T, D/2]
         cosine.Dispose();
         sine.Dispose();
         cosine = cat([angles.cos(), angles.cos()], -1).to(dtype).DetachFromDisposeScope();

@@ -1,3 +1,4 @@
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -79,13 +80,13 @@ internal sealed class SequenceRectangle
         long[] prefixes = [.. Enumerable.Range(0, Sequences.Length).Select(Prefix)], past = [.. Enumerable.Range(0, Sequences.Length).Select(r => (long)Past(r))];
         if (Length == 1 && prefixes.All(p => p == PrefixLength) && past.All(p => p + 1 == OwnLength)) return null;
         using var scope = NewDisposeScope();
-        var prefixColumn = arange(PrefixLength, dtype: int64, device: device).view(1, 1, -1);
-        var ownColumn = arange(OwnLength, dtype: int64, device: device).view(1, 1, -1);
-        var query = arange(Length, dtype: int64, device: device).view(1, Length, 1);
+        var prefixColumn = Tensor.Range(PrefixLength, int64, device).view(1, 1, -1);
+        var ownColumn = Tensor.Range(OwnLength, int64, device).view(1, 1, -1);
+        var query = Tensor.Range(Length, int64, device).view(1, Length, 1);
         var visiblePrefix = prefixColumn.lt(tensor(prefixes, device: device).view(-1, 1, 1)).expand(Sequences.Length, Length, PrefixLength);
-        var visibleOwn = ownColumn.le(query + tensor(past, device: device).view(-1, 1, 1)); // a padding query sees what a token there would: never nothing
+        var visibleOwn = ownColumn.le(query.Plus(tensor(past, device: device).view(-1, 1, 1))); // a padding query sees what a token there would: never nothing
         var visible = cat([visiblePrefix, visibleOwn], 2).unsqueeze(1); // [rows, 1, Length, keys]
-        return mask = keep(zeros(visible.shape, dtype: dtype, device: device).masked_fill_(visible.logical_not(), float.NegativeInfinity));
+        return mask = keep(zeros(visible.shape, dtype: dtype, device: device).MaskFilledInPlace(visible.logical_not(), float.NegativeInfinity));
     }
 
     private int Past(int row) => state?.Lengths[row] ?? 0;

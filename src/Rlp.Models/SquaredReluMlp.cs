@@ -1,3 +1,4 @@
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -22,7 +23,7 @@ internal sealed class SquaredReluMlp(ParameterArena parameters, string module, b
     public Tensor Forward(Tensor x)
     {
         var up = Linear.Apply(x, parameters[$"{module}.up_proj.weight"], bias ? parameters[$"{module}.up_proj.bias"] : null);
-        var active = nn.functional.relu(up).square();
+        var active = nn.functional.relu(up).Squared();
         return Linear.Apply(active, parameters[$"{module}.down_proj.weight"], bias ? parameters[$"{module}.down_proj.bias"] : null);
     }
 }

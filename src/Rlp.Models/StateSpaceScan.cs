@@ -1,3 +1,4 @@
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -57,7 +58,7 @@ internal static class StateSpaceScan
         var found = states.narrow(2, 0, chunks).transpose(1, 2).reshape(batch, chunks, groups, perGroup * dim, size);
         var carried = c.matmul(found.transpose(-1, -2)).reshape(batch, chunks, groups, step, perGroup, dim).transpose(3, 4) // [B, c, G, H / G, l, P]
             .reshape(batch, chunks, heads, step, dim);
-        y = y + carried * decays.exp().to(x.dtype).unsqueeze(-1);
+        y = y.Plus(carried * decays.exp().to(x.dtype).unsqueeze(-1));
         return (Rows(y), states.select(2, chunks).reshape(batch, heads, dim, size));
 
         Tensor Rows(Tensor chunked) => chunked.transpose(2, 3).reshape(batch, chunks * step, heads, dim).narrow(1, 0, length);
@@ -76,7 +77,7 @@ internal static class StateSpaceScan
         long batch = x.shape[0], heads = x.shape[1], dim = x.shape[2], groups = b.shape[1], size = b.shape[2];
         state.mul_((dt * a).exp().view(batch, heads, 1, 1));
         var grouped = state.view(batch, groups, heads / groups * dim, size);
-        grouped.addcmul_((x * dt.unsqueeze(-1)).reshape(batch, groups, heads / groups * dim, 1), b.unsqueeze(2), 1);
+        grouped.PlusProductInPlace((x * dt.unsqueeze(-1)).reshape(batch, groups, heads / groups * dim, 1), b.unsqueeze(2));
         return grouped.matmul(c.unsqueeze(-1)).reshape(batch, heads, dim);
     }
 
@@ -85,6 +86,6 @@ internal static class StateSpaceScan
     {
         var length = sums.shape[^1];
         var later = ones(length, length, dtype: @bool, device: sums.device).triu(1);
-        return (sums.unsqueeze(-1) - sums.unsqueeze(-2)).to(dtype).masked_fill_(later, double.NegativeInfinity).exp_();
+        return (sums.unsqueeze(-1) - sums.unsqueeze(-2)).to(dtype).MaskFilledInPlace(later, double.NegativeInfinity).exp_();
     }
 }

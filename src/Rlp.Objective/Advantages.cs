@@ -19,6 +19,6 @@ public static class Advantages
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var mean = rewards.mean([-1], keepdim: true); // [B, 1]
-        return ((rewards - mean) * (groupSize / (groupSize - 1.0))).MoveToOuterDisposeScope();
+        return (rewards - mean).Times(groupSize / (groupSize - 1.0)).MoveToOuterDisposeScope();
     }
 }

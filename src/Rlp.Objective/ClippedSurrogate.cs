@@ -16,7 +16,7 @@ public static class ClippedSurrogate
         using var scope = NewDisposeScope();
         var advantage = advantages.detach();
         var ratio = (logProbabilities - behaviour.detach()).exp(); // rho, [M]
-        var clipped = ratio.clamp(1 - epsilonLow, 1 + epsilonHigh);
+        var clipped = ratio.Clamped(1 - epsilonLow, 1 + epsilonHigh);
         var objective = minimum(ratio * advantage, clipped * advantage);
         return (objective * weights).sum().neg().MoveToOuterDisposeScope();
     }
@@ -31,8 +31,8 @@ public static class ClippedSurrogate
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var ratio = (logProbabilities - behaviour).exp();
-        var low = (ratio < 1 - epsilonLow).logical_and(advantages < 0);
-        var high = (ratio > 1 + epsilonHigh).logical_and(advantages > 0);
+        var low = ratio.LessThan(1 - epsilonLow).logical_and(advantages.LessThan(0));
+        var high = ratio.GreaterThan(1 + epsilonHigh).logical_and(advantages.GreaterThan(0));
         return ((low * weights).sum().item<float>(), (high * weights).sum().item<float>());
     }
 }

@@ -9,6 +9,7 @@ public static class ExponentialMovingAverage
     public static void Update(Tensor teacher, Tensor policy, double tau)
     {
         using var noGradient = no_grad();
-        teacher.lerp_(policy, 1 - tau);
+        using Tensor share = 1 - tau;
+        teacher.lerp_(policy, share);
     }
 }

@@ -16,6 +16,6 @@ public static class KlPenalty
     {
         using var scope = NewDisposeScope();
         var difference = reference.detach() - logProbabilities;
-        return ((difference.exp() - difference - 1) * weights).sum().MoveToOuterDisposeScope();
+        return ((difference.exp() - difference).Minus(1) * weights).sum().MoveToOuterDisposeScope();
     }
 }

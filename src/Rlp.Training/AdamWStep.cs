@@ -1,6 +1,7 @@
 using System.Runtime.Intrinsics;
 using Rlp.Models;
 using Rlp.Models.Kernels;
+using Rlp.Objective;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -44,10 +45,10 @@ internal readonly record struct AdamWStep(
             var g = gradient.narrow(0, i, count);
             var m = first.narrow(0, i, count);
             var v = second.narrow(0, i, count);
-            m.mul_(Beta1).add_(g, (1 - Beta1) * GradientScale);
-            v.mul_(Beta2).addcmul_(g, g, (1 - Beta2) * GradientScale * GradientScale);
-            var denominator = v.sqrt().div_(SecondCorrection).add_(Epsilon);
-            weights.narrow(0, i, count).mul_(Kept).addcdiv_(m, denominator, -Rate);
+            m.TimesInPlace(Beta1).PlusInPlace(g, (1 - Beta1) * GradientScale);
+            v.TimesInPlace(Beta2).PlusProductInPlace(g, g, (1 - Beta2) * GradientScale * GradientScale);
+            var denominator = v.sqrt().OverInPlace(SecondCorrection).PlusInPlace(Epsilon);
+            weights.narrow(0, i, count).TimesInPlace(Kept).PlusQuotientInPlace(m, denominator, -Rate);
         }
     }
 

@@ -1,4 +1,5 @@
 using Rlp.Models;
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Training;
@@ -61,7 +62,7 @@ internal sealed class ChunkedHead
         gradients.narrow(0, chunk.Begin, logits.shape[0]).copy_(logits.mm(weight));
         var gradient = decoder.Parameters.Gradient(head);
         if (gradient.dtype == logits.dtype) gradient.addmm_(logits.t(), inputs, 1, 1);
-        else gradient.add_(logits.t().mm(inputs));
+        else gradient.PlusInPlace(logits.t().mm(inputs));
     }
 
     /// <summary>Carries the gradient of all chunks on through the network, once.</summary>

@@ -1,5 +1,6 @@
 using Rlp.Models;
 using Rlp.Models.Tokenizers;
+using Rlp.Objective;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
 using Rlp.Training.Sampling;
@@ -78,7 +79,7 @@ public sealed class HeldOutEvaluation : IDisposable
     {
         using var scope = NewDisposeScope();
         var noise = part.SelectMany(p => Enumerable.Range(0, settings.Samples).Select(k => SamplingNoise.Uniform(seed, purpose, 0, p.Group, k, 0))).ToArray();
-        var logProbabilities = nn.functional.log_softmax((logits / settings.Temperature) + answerMask, -1);
+        var logProbabilities = nn.functional.log_softmax(logits.Over(settings.Temperature).Plus(answerMask), -1);
         return [.. DeviceDecoding.Draw(logProbabilities, tensor(noise, device: logits.device)).cpu().data<long>()];
     }
 

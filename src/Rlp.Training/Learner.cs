@@ -72,7 +72,7 @@ public sealed class Learner : IDisposable
                     var referenceLogProbabilities = referenceHead.Forward(begin, chunk.Tokens, settings.Temperature, mask).LogProbabilities;
                     var penalty = KlPenalty.Estimate(logProbabilities, referenceLogProbabilities, chunk.Weights);
                     kl += penalty.item<float>();
-                    objective += penalty * settings.Beta;
+                    objective = objective.Plus(penalty.Times(settings.Beta));
                 }
                 objective.backward();
 
@@ -133,7 +133,7 @@ public sealed class Learner : IDisposable
             {
                 using var innermost = NewDisposeScope();
                 var distribution = head.Forward(begin, next.narrow(0, begin, chunkRows));
-                var objective = distribution.LogProbabilities.sum().neg() / targets;
+                var objective = distribution.LogProbabilities.sum().neg().Over(targets);
                 loss += objective.item<float>();
                 objective.backward();
                 head.Backward(distribution);

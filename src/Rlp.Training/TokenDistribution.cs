@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using Rlp.Models.Kernels;
+using Rlp.Objective;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -44,8 +45,8 @@ internal sealed class TokenDistribution
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        logits = logits / temperature;
-        if (mask is not null) logits = logits.add_(mask.Masks.index_select(0, mask.Rows));
+        logits = logits.Over(temperature);
+        if (mask is not null) logits = logits.PlusInPlace(mask.Masks.index_select(0, mask.Rows));
         var distribution = nn.functional.log_softmax(logits, -1); // [c, V]
         var column = tokens.unsqueeze(-1);
         var chosen = distribution.gather(-1, column).squeeze(-1);
@@ -79,7 +80,7 @@ internal sealed class TokenDistribution
     public Tensor LogitGradient()
     {
         var gradient = LogProbabilities.grad ?? throw new InvalidOperationException("no loss of the log-probabilities was taken"); // [c]
-        var column = gradient.div(temperature).unsqueeze(-1);
+        var column = gradient.Over(temperature).unsqueeze(-1);
         return weights.mul_(column.neg() / totals).scatter_add_(-1, tokens, column);
     }
 

@@ -1,3 +1,4 @@
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models.Tests;
@@ -85,11 +86,11 @@ public sealed class StateSpaceScanTests
             {
                 const double h = 1e-5;
                 var entry = flat.narrow(0, i, 1);
-                entry.add_(h);
+                entry.PlusInPlace(h);
                 var above = Loss().item<double>();
-                entry.sub_(2 * h);
+                entry.PlusInPlace(-2 * h);
                 var below = Loss().item<double>();
-                entry.add_(h);
+                entry.PlusInPlace(h);
                 Assert.Equal((above - below) / (2 * h), leaf.grad!.reshape(-1)[i].item<double>(), 1e-7);
             }
         }
@@ -97,7 +98,7 @@ public sealed class StateSpaceScanTests
         Tensor Loss()
         {
             var (y, state) = StateSpaceScan.Chunked(inputs.X, inputs.Dt, inputs.A, inputs.B, inputs.C, inputs.Initial, Chunk);
-            return (y * weightY).sum() + (state * weightState).sum();
+            return (y * weightY).sum().Plus((state * weightState).sum());
         }
     }
 

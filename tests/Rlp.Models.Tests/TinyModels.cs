@@ -1,3 +1,4 @@
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models.Tests;
@@ -98,7 +99,7 @@ internal static class TinyModels
         foreach (var slot in parameters.Layout.Slots.Where(s => s.Shape.Length == 1))
         {
             using var view = parameters.View(slot);
-            view.add_(randn(slot.Shape, generator: generator).mul_(0.3));
+            view.PlusInPlace(randn(slot.Shape, generator: generator).TimesInPlace(0.3));
         }
         return decoder;
     }

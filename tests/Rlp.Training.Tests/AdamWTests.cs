@@ -1,4 +1,5 @@
 using Rlp.Models;
+using Rlp.Objective;
 using Rlp.Training.Recipes;
 using static TorchSharp.torch;
 
@@ -59,12 +60,12 @@ public sealed class AdamWTests
         Tensor weights, Tensor first, Tensor second, Tensor gradient, long decayed, OptimizerSettings settings, double rate, long step)
     {
         var norm = gradient.to(float64).norm().item<double>();
-        if (norm > settings.MaxGradNorm) gradient = gradient * (settings.MaxGradNorm / norm);
-        first.mul_(settings.Beta1).add_(gradient, 1 - settings.Beta1);
-        second.mul_(settings.Beta2).addcmul_(gradient, gradient, 1 - settings.Beta2);
-        weights.narrow(0, 0, decayed).mul_(1 - (rate * settings.WeightDecay));
-        var denominator = second.sqrt().div_(Math.Sqrt(1 - Math.Pow(settings.Beta2, step))).add_(settings.Epsilon);
-        weights.addcdiv_(first, denominator, -rate / (1 - Math.Pow(settings.Beta1, step)));
+        if (norm > settings.MaxGradNorm) gradient = gradient.Times(settings.MaxGradNorm / norm);
+        first.TimesInPlace(settings.Beta1).PlusInPlace(gradient, 1 - settings.Beta1);
+        second.TimesInPlace(settings.Beta2).PlusProductInPlace(gradient, gradient, 1 - settings.Beta2);
+        weights.narrow(0, 0, decayed).TimesInPlace(1 - (rate * settings.WeightDecay));
+        var denominator = second.sqrt().OverInPlace(Math.Sqrt(1 - Math.Pow(settings.Beta2, step))).PlusInPlace(settings.Epsilon);
+        weights.PlusQuotientInPlace(first, denominator, -rate / (1 - Math.Pow(settings.Beta1, step)));
     }
 
     [Fact]

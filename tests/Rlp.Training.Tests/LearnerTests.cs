@@ -1,4 +1,5 @@
 using Rlp.Models;
+using Rlp.Objective;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
 using Rlp.Training.Sampling;
@@ -53,15 +54,15 @@ public sealed class LearnerTests
                 var loss = tensor(0f);
                 for (var u = 0; u < thought.Tokens.Length; u++)
                 {
-                    var scores = logits[sequence.Length - thought.Tokens.Length + u - 1] / settings.Temperature;
+                    var scores = logits[sequence.Length - thought.Tokens.Length + u - 1].Over(settings.Temperature);
                     var allowed = Enumerable.Range(0, policy.Tokenizer.VocabularySize).Where(v => u == settings.MaxThoughtTokens - 1
                         ? v == policy.Tokenizer.EndThought
                         : v != policy.Tokenizer.Padding && v != policy.Tokenizer.BeginThought && (u > 0 || v != policy.Tokenizer.EndThought)).Select(v => (long)v).ToArray();
                     var logProbability = scores[thought.Tokens[u]] - scores.index_select(0, tensor(allowed)).logsumexp(0);
-                    var ratio = (logProbability - thought.LogProbabilities[u]).exp();
-                    loss -= minimum(ratio * advantage, ratio.clamp(1 - settings.EpsilonLow, 1 + settings.EpsilonHigh) * advantage);
+                    var ratio = logProbability.Minus(thought.LogProbabilities[u]).exp();
+                    loss -= minimum(ratio.Times(advantage), ratio.Clamped(1 - settings.EpsilonLow, 1 + settings.EpsilonHigh).Times(advantage));
                 }
-                loss = loss / thought.Tokens.Length / thoughts;
+                loss = loss.Over(thought.Tokens.Length).Over(thoughts);
                 loss.backward();
                 total += loss.item<float>();
             }

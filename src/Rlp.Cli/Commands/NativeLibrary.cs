@@ -11,7 +11,7 @@ internal static class NativeLibrary
     {
         try
         {
-            using var a = torch.arange(6, dtype: torch.float32).reshape(2, 3);
+            using var a = torch.tensor((float[])[0, 1, 2, 3, 4, 5], [2, 3]);
             using var product = a.matmul(a.T);
             var sum = product.sum().item<float>();
             if (sum != 83f) throw new NativeLibraryException($"libtorch multiplies wrongly: got {sum}, expected 83", new InvalidOperationException());

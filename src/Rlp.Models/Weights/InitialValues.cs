@@ -1,3 +1,4 @@
+using Rlp.Objective;
 using static TorchSharp.torch;
 
 namespace Rlp.Models.Weights;
@@ -39,12 +40,12 @@ internal sealed class InitialValues(long seed, InitializationSettings settings) 
         var name = slot.Name[(slot.Name.LastIndexOf('.') + 1)..];
         var values = name switch
         {
-            "A_log" => arange(begin + 1, begin + count + 1, dtype: float32).log(),
+            "A_log" => Tensor.Range(count, float32).PlusInPlace(begin + 1).log(),
             "dt_bias" => InverseSoftplusOfTimeStep(count),
             "bias" => zeros(count, dtype: float32),
-            _ when slot.Name.EndsWith("conv1d.weight", StringComparison.Ordinal) => Uniform(count).mul_(2).sub_(1).mul_(1 / Math.Sqrt(slot.Shape[^1])),
+            _ when slot.Name.EndsWith("conv1d.weight", StringComparison.Ordinal) => Uniform(count).TimesInPlace(2).PlusInPlace(-1).TimesInPlace(1 / Math.Sqrt(slot.Shape[^1])),
             _ when slot.Shape.Length == 1 => ones(count, dtype: float32),
-            _ => randn([count], dtype: float32, generator: generator).mul_(Deviation(slot)),
+            _ => randn([count], dtype: float32, generator: generator).TimesInPlace(Deviation(slot)),
         };
         return values.MoveToOuterDisposeScope();
     }
@@ -60,8 +61,8 @@ internal sealed class InitialValues(long seed, InitializationSettings settings) 
     private Tensor InverseSoftplusOfTimeStep(long count)
     {
         var (min, max, floor) = settings.TimeStep;
-        var dt = Uniform(count).mul_(Math.Log(max) - Math.Log(min)).add_(Math.Log(min)).exp_().clamp_min_(floor);
-        return dt + dt.neg().expm1().neg().log();
+        var dt = Uniform(count).TimesInPlace(Math.Log(max) - Math.Log(min)).PlusInPlace(Math.Log(min)).exp_().AtLeastInPlace(floor);
+        return dt.Plus(dt.neg().expm1().neg().log());
     }
 
     public void Dispose() => generator.Dispose();

@@ -22,7 +22,7 @@ internal static class DeviceDecoding
         int count = thoughts.Count, maximum = settings.MaxThoughtTokens;
         var nextTokens = Index(Enumerable.Range(0, count).Select(thoughts.NextToken));
         var alive = Index(Enumerable.Range(0, count)); // the thought of each row of the state
-        var sampled = full(maximum, count, thoughts.End, dtype: int64, device: device);
+        var sampled = empty(maximum, count, dtype: int64, device: device).FilledInPlace(thoughts.End);
         var chances = zeros(maximum, count, dtype: float32, device: device);
         var evidence = zeros(count, dtype: float32, device: device);
         var done = zeros(count, dtype: @bool, device: device);
@@ -31,15 +31,15 @@ internal static class DeviceDecoding
         {
             using var scope = NewDisposeScope();
             var distribution = nn.functional.log_softmax(
-                (logits.to(float32) / settings.Temperature) + masks.Row(SamplingMasks.RowAt(index, settings.MinThoughtTokens, maximum)), -1);
+                logits.to(float32).Over(settings.Temperature).Plus(masks.Row(SamplingMasks.RowAt(index, settings.MinThoughtTokens, maximum))), -1);
             var noise = tensor(alive.cpu().data<long>().Select(t => thoughts.Noise((int)t, index)).ToArray(), device: device);
             var finished = done.index_select(0, alive);
-            var tokens = Draw(Truncated(distribution, settings), noise).masked_fill(finished, thoughts.End); // [rows]
+            var tokens = Draw(Truncated(distribution, settings), noise).MaskFilled(finished, thoughts.End); // [rows]
             sampled[index].index_copy_(0, alive, tokens);
             chances[index].index_copy_(0, alive, distribution.gather(-1, tokens.unsqueeze(-1)).squeeze(-1));
 
             logits = policy.Decode(tokens, state);
-            var ending = tokens.eq(thoughts.End).logical_and(finished.logical_not());
+            var ending = tokens.EqualTo(thoughts.End).logical_and(finished.logical_not());
             evidence.index_copy_(0, alive, where(
                 ending, Evidence.LogProbability(logits.to(float32), nextTokens.index_select(0, alive)), evidence.index_select(0, alive)));
             predictions?.index_copy_(0, alive, where(ending.unsqueeze(-1), logits.to(float32), predictions.index_select(0, alive)));
@@ -78,13 +78,13 @@ internal static class DeviceDecoding
         using var scope = NewDisposeScope();
         var (sorted, order) = logProbabilities.sort(-1, descending: true, stable: true);
         var excluded = zeros_like(sorted, dtype: @bool);
-        if (settings.TopK > 0 && settings.TopK < sorted.shape[1]) excluded.narrow(-1, settings.TopK, sorted.shape[1] - settings.TopK).fill_(true);
-        var weights = sorted.to(float64).exp().masked_fill(excluded, 0);
+        if (settings.TopK > 0 && settings.TopK < sorted.shape[1]) excluded.narrow(-1, settings.TopK, sorted.shape[1] - settings.TopK).FilledInPlace(true);
+        var weights = sorted.to(float64).exp().MaskFilled(excluded, 0);
         var before = weights.cumsum(-1) - weights;
-        if (settings.TopP < 1) excluded = excluded.logical_or(before.ge(weights.sum(-1, keepdim: true) * settings.TopP));
-        if (settings.MinP > 0) excluded = excluded.logical_or(sorted.to(float64).exp().lt(sorted.to(float64).exp().narrow(-1, 0, 1) * settings.MinP));
-        excluded.narrow(-1, 0, 1).fill_(false); // one token always stays
-        return logProbabilities.masked_fill(excluded.gather(-1, order.argsort(-1)), double.NegativeInfinity).MoveToOuterDisposeScope();
+        if (settings.TopP < 1) excluded = excluded.logical_or(before.ge(weights.sum(-1, keepdim: true).Times(settings.TopP)));
+        if (settings.MinP > 0) excluded = excluded.logical_or(sorted.to(float64).exp().lt(sorted.to(float64).exp().narrow(-1, 0, 1).Times(settings.MinP)));
+        excluded.narrow(-1, 0, 1).FilledInPlace(false); // one token always stays
+        return logProbabilities.MaskFilled(excluded.gather(-1, order.argsort(-1)), double.NegativeInfinity).MoveToOuterDisposeScope();
     }
 
     private static void Record(Tensor sampled, Tensor chances, Tensor evidence, ThoughtBatch thoughts)
