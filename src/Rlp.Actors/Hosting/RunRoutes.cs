@@ -86,7 +86,10 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
         var recipe = Recipe.FromJson(submission.Recipe.GetRawText());
         var accepted = await runs().SubmitAsync(runId, recipe, http.RequestAborted);
         if (submission.RecipeText is { } text && !accepted.Resumed && !accepted.AlreadyComplete)
+        {
+            Directory.CreateDirectory(options.RunFolder(runId));
             await File.WriteAllTextAsync(Path.Combine(options.RunFolder(runId), "recipe.hocon"), text, http.RequestAborted);
+        }
         return accepted;
     }
 

@@ -905,7 +905,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 Replayed = decision.Replayed,
                 Timings = timings with { Total = Seconds(stepStarted) },
                 Steps = state.Stage!.Plan.Steps,
-                Recovery = state.Recovery.Recoveries == 0 ? null : new Dictionary<string, double>(state.Recovery.Metrics(state.CreatedUnixMilliseconds)),
+                Recovery = state.Recovery.Recoveries == 0 ? [] : new Dictionary<string, double>(state.Recovery.Metrics(state.CreatedUnixMilliseconds)),
             });
             BeginStepClock();
         }

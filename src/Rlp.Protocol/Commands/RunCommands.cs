@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using ProtoBuf;
 using Rlp.Protocol.Payloads;
 
@@ -60,7 +61,7 @@ public sealed record ExecuteLane : IRunMessage, ILaneMessage
 
     /// <summary>The opening of the stage's engines that is to do the work, with what it takes to open one.</summary>
     [ProtoMember(8)] public long Opening { get; init; }
-    [ProtoMember(9)] public string RecipeJson { get; init; } = "";
+    [ProtoMember(9), DefaultValue("")] public string RecipeJson { get; init; } = "";
 
     /// <summary>The policy that samples and the teacher that scores; null: those published on the workers' own nodes.</summary>
     [ProtoMember(10)] public WeightTicket? Policy { get; init; }

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using ProtoBuf;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Runs;
@@ -60,7 +61,7 @@ public sealed record RunReport : IRunMessage
     [ProtoMember(11)] public string RecipeSha256 { get; init; } = "";
 
     /// <summary>The node that the run entity stands on; empty where it is not known.</summary>
-    [ProtoMember(12)] public string Node { get; init; } = "";
+    [ProtoMember(12), DefaultValue("")] public string Node { get; init; } = "";
     [ProtoMember(13)] public WorkerSeat[] Workers { get; init; } = [];
 
     /// <summary>What the journal alone says.</summary>
