@@ -51,7 +51,7 @@ internal sealed class NodeCredentials : IDisposable
         if (options.HttpPort is not null && IPAddress.TryParse(options.Host, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)))
             throw new InvalidOperationException($"node.host is '{options.Host}', which other nodes cannot call; expected an address or name of this machine");
         var token = security.TokenFile is null ? null : ReadToken(security.TokenFile);
-        if (security.Tls is not { } tls) return new NodeCredentials(null, [], token);
+        if (security.Tls is not { } tls) return new NodeCredentials(null, new X509Certificate2Collection(), token);
         var certificate = ReadCertificate(tls);
         var credentials = new NodeCredentials(certificate, ReadAuthorities(tls.Authorities), token);
         if (DateTime.Now > certificate.NotAfter || DateTime.Now < certificate.NotBefore)
@@ -77,7 +77,7 @@ internal sealed class NodeCredentials : IDisposable
         chain.ChainPolicy.CustomTrustStore.AddRange(Authorities);
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         chain.ChainPolicy.DisableCertificateDownloads = true;
-        if (offered is not null) chain.ChainPolicy.ExtraStore.AddRange([.. offered.ChainElements.Select(e => e.Certificate)]);
+        if (offered is not null) chain.ChainPolicy.ExtraStore.AddRange(offered.ChainElements.Select(e => e.Certificate).ToArray());
         return chain.Build(certificate);
     }
 
