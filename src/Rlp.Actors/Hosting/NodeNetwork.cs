@@ -1,3 +1,4 @@
+using Akka.Event;
 using Akka.Hosting;
 using Akka.Remote.Transport.DotNetty;
 using Microsoft.Extensions.DependencyInjection;
