@@ -4,7 +4,6 @@ using Rlp.Training.Engines;
 using Rlp.Training.Engines.Torch;
 using Rlp.Training.Recipes;
 using Rlp.Training.Sampling;
-using Rlp.Training.Weights;
 
 namespace Rlp.Training.Tests;
 

@@ -19,8 +19,6 @@ public sealed class NodeWeights(IWeightChannel? channel = null, WeightTransferSe
     /// <summary>Whether other nodes read what this one publishes.</summary>
     public bool Serves => channel is not null;
 
-    internal IWeightChannel? Channel => channel;
-
     internal WeightTransferSettings Settings { get; } = settings ?? new WeightTransferSettings();
 
     public void Publish(string runId, string name, PublishedWeights weights) => published[(runId, name)] = weights;

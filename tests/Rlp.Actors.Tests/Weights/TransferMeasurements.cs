@@ -59,7 +59,7 @@ public sealed class TransferMeasurements(ITestOutputHelper output) : IDisposable
     /// <summary>Beyond the interval, on the dispatcher of the cluster's heartbeats.</summary>
     private static async Task<string> LatenessAsync(TestNode node, TimeSpan time)
     {
-        var ticker = node.System.ActorOf(Props.Create(() => new Ticker()).WithDispatcher(Dispatchers.Cluster).WithMailbox("akka.actor.default-mailbox"));
+        var ticker = node.System.ActorOf(Props.Create(() => new Ticker()).WithDispatcher(Dispatchers.Cluster));
         await Task.Delay(time);
         var late = await ticker.Ask<double[]>("lateness", TimeSpan.FromSeconds(30));
         Array.Sort(late);

@@ -41,7 +41,7 @@ public sealed class WeightChannelTests : IDisposable
                 return read.Arena.Sha256();
             },
             TaskCreationOptions.LongRunning)));
-        Assert.Equal([owner.Live.Sha256()], digests.Distinct());
+        Assert.Equal(owner.Live.Sha256(), Assert.Single(digests.Distinct()));
         Assert.Equal(owner.Published.Bytes, owner.Network.WeightBytesSent);
     }
 
@@ -51,7 +51,7 @@ public sealed class WeightChannelTests : IDisposable
         await using var owner = await WeightExchange.StartAsync();
         var nodes = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => WeightExchange.StartAsync()));
         var digests = await Task.WhenAll(nodes.Select(n => Task.Run(() => n.Fetch(owner.Newest))));
-        Assert.Equal([owner.Live.Sha256()], digests.Distinct());
+        Assert.Equal(owner.Live.Sha256(), Assert.Single(digests.Distinct()));
         foreach (var node in nodes) await node.DisposeAsync();
     }
 

@@ -12,6 +12,8 @@ internal sealed class WeightExchange : IAsyncDisposable
 {
     public const string Run = "r";
 
+    private static long seed;
+
     private readonly IHost host;
     private readonly ArenaLayout layout = new();
 
@@ -54,11 +56,11 @@ internal sealed class WeightExchange : IAsyncDisposable
         return exchange;
     }
 
-    /// <summary>Other weights become the newest version.</summary>
+    /// <summary>Weights that no exchange had before become the newest version.</summary>
     public void Take(long version)
     {
         Published.Change();
-        Live.Initialize(version + 1, range: 1);
+        Live.Initialize(Interlocked.Increment(ref seed), range: 1);
         Published.Take(version);
     }
 

@@ -96,7 +96,7 @@ public sealed class FetchedWeightsTests : IDisposable
                 return sha256;
             },
             TaskCreationOptions.LongRunning));
-        Assert.Equal([live.Sha256()], (await Task.WhenAll(engines)).Distinct());
+        Assert.Equal(live.Sha256(), Assert.Single((await Task.WhenAll(engines)).Distinct()));
         Assert.Equal(1, channel.Opened);
     }
 
