@@ -108,16 +108,16 @@ internal sealed class NodeEndpoint(NodeOptions options, NodeCredentials credenti
     private async Task Guard(HttpContext http, RequestDelegate next)
     {
         var request = http.Request;
-        if (!credentials.Admits(request.Headers.Authorization.ToString()))
-        {
-            http.Response.Headers.WWWAuthenticate = "Bearer";
-            await Refuse(http, StatusCodes.Status401Unauthorized, "the token is missing or wrong (node.token-file must hold the same on every node)");
-            return;
-        }
         var hasBody = request.ContentLength > 0 || http.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true };
         if (hasBody && !routes.Any(r => r.TakesBody(request)))
         {
             await Refuse(http, StatusCodes.Status413PayloadTooLarge, "this request has no body");
+            return;
+        }
+        if (!credentials.Admits(request.Headers.Authorization.ToString()))
+        {
+            http.Response.Headers.WWWAuthenticate = "Bearer";
+            await Refuse(http, StatusCodes.Status401Unauthorized, "the token is missing or wrong (node.token-file must hold the same on every node)");
             return;
         }
         try
