@@ -315,7 +315,8 @@ public sealed class RunDecisionsTests
     {
         var (state, execution, thoughts) = Replaying();
         var steps = state.Stage!.Steps;
-        state = state with { Stage = state.Stage with { Steps = steps.SetItem(4, steps[4] with { Applied = steps[4].Applied with { Loss = journaled } }) } };
+        var fifth = steps[^1] with { Applied = steps[^1].Applied with { Loss = journaled } };
+        state = state with { Stage = state.Stage with { Steps = steps.SetItem(steps.Count - 1, fifth) } };
         execution = execution with { Learned = execution.Learned! with { Loss = found } };
         Assert.Equal(same, RunDecisions.Finish(state, execution, thoughts, seconds: 1).Events.Count == 0);
     }
@@ -325,7 +326,7 @@ public sealed class RunDecisionsTests
     {
         var (state, _) = AfterStep("rlp", 5);
         var (_, execution) = Halted((s, e) => e is { Stage: "rlp", TeacherUpdated: true, Learned.Step: 5 });
-        return (state, execution, state.Stage!.Steps[4].Applied.ThoughtsSha256);
+        return (state, execution, state.Stage!.StepAt(5)!.Applied.ThoughtsSha256);
     }
 
     // ---- deliveries ----

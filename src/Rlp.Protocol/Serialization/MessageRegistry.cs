@@ -5,6 +5,7 @@ using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Queries;
 using Rlp.Protocol.Replies;
+using Rlp.Protocol.Runs;
 
 namespace Rlp.Protocol.Serialization;
 
@@ -86,6 +87,9 @@ public static class MessageRegistry
         ("get-worker-status/1", typeof(GetWorkerStatus)),
         ("get-node-status/1", typeof(GetNodeStatus)),
         ("list-runs/1", typeof(ListRuns)),
+
+        ("run-snapshot/1", typeof(RunSnapshot)),
+        ("snapshot-state/1", typeof(SnapshotState)),
     ];
 
     private static readonly FrozenDictionary<string, Type> Types = Messages.ToFrozenDictionary(m => m.Manifest, m => m.Type);
