@@ -3,10 +3,9 @@ using Akka.Cluster.Hosting;
 using Akka.Cluster.Sharding;
 using Akka.Configuration;
 using Akka.Hosting;
-using Akka.Persistence.Sql.Config;
 using Akka.Remote.Hosting;
-using LinqToDB;
 using Microsoft.Extensions.DependencyInjection;
+using Rlp.Actors.Journals;
 using Rlp.Actors.Nodes;
 using Rlp.Actors.Runs;
 using Rlp.Actors.Serialization;
@@ -25,13 +24,13 @@ public static class RlpNodeHosting
     private const int Shards = 32;
 
     /// <summary>Adds the node to a host; <see cref="RunClient"/> is how the host's code speaks to it.</summary>
-    /// <exception cref="InvalidOperationException">The journal cannot be opened.</exception>
+    /// <exception cref="JournalUnavailableException">The journal cannot be opened.</exception>
     public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options)
     {
         OpenMpWaiting.Prepare();
         Dispatchers.FillPool(ThreadPlan.Of(options.Threads));
         Directory.CreateDirectory(options.RunsFolder);
-        SqliteJournalFile.Prepare(options.Journal);
+        options.Journal.Prepare();
         services.AddSingleton(options);
         services.AddSingleton(provider => new RunClient(provider.GetRequiredService<ActorSystem>(), options));
         return services.AddAkka(SystemName, (builder, _) => Configure(builder, options));
@@ -39,13 +38,9 @@ public static class RlpNodeHosting
 
     private static void Configure(AkkaConfigurationBuilder builder, NodeOptions options)
     {
-        var persistence = new MultiDataOptionsSetup();
-        foreach (var plugin in (string[])["akka.persistence.journal.sql", "akka.persistence.snapshot-store.sql", "akka.persistence.query.journal.sql"])
-            persistence.AddDataOptions(plugin, Connection(options));
-
         builder
             .AddHocon(Settings(options), HoconAddMode.Prepend)
-            .AddSetup(persistence)
+            .WithJournal(options.Journal)
             .WithStrictSerialization()
             .WithCustomSerializer("rlp", [typeof(IRlpMessage)], system => new RlpSerializer(system))
             .WithRemoting(options.Host, options.Port)
@@ -83,45 +78,17 @@ public static class RlpNodeHosting
         HandOffStopMessage = stopMessage,
     };
 
-    // synchronous is a property of a connection, which the connection string cannot carry. SqliteSynchronous says what NORMAL can lose.
-    private static DataOptions Connection(NodeOptions options)
-    {
-        var pragma = $"PRAGMA synchronous = {options.Synchronous.ToString().ToUpperInvariant()}";
-        return new DataOptions()
-            .UseConnectionString(ProviderName.SQLiteMS, SqliteJournalFile.ConnectionString(options.Journal))
-            .UseAfterConnectionOpened(
-                connection =>
-                {
-                    using var command = connection.CreateCommand();
-                    command.CommandText = pragma;
-                    command.ExecuteNonQuery();
-                },
-                async (connection, cancellation) =>
-                {
-                    await using var command = connection.CreateCommand();
-                    command.CommandText = pragma;
-                    await command.ExecuteNonQueryAsync(cancellation);
-                });
-    }
-
-    private static Config Settings(NodeOptions options)
-    {
-        var connection = Quote(SqliteJournalFile.ConnectionString(options.Journal));
-        var sql = $"{{ connection-string = {connection}, provider-name = \"SQLite.MS\", auto-initialize = on }}";
-        return ConfigurationFactory.ParseString(options.Settings).WithFallback(ConfigurationFactory.ParseString($$"""
+    private static Config Settings(NodeOptions options) =>
+        ConfigurationFactory.ParseString(options.Settings).WithFallback(ConfigurationFactory.ParseString($$"""
             {{LogFile.PathKey}} = {{Quote(Path.GetFullPath(options.LogFile))}}
             {{Dispatchers.Hocon(ThreadPlan.Of(options.Threads))}}
+            {{JournalPersistence.Hocon(options.Journal)}}
             akka {
               loglevel = WARNING
               stdout-loglevel = OFF
               loggers = ["{{typeof(LogFile).FullName}}, {{typeof(LogFile).Assembly.GetName().Name}}"]
               log-dead-letters = off
               log-dead-letters-during-shutdown = off
-              persistence {
-                journal { plugin = "akka.persistence.journal.sql", sql = {{sql}} }
-                snapshot-store { plugin = "akka.persistence.snapshot-store.sql", sql = {{sql}} }
-                query.journal.sql = {{sql}}
-              }
               # A cluster of one has nobody to wait for: the intervals decide how fast it starts and leaves.
               cluster {
                 gossip-interval = 100ms
@@ -139,7 +106,6 @@ public static class RlpNodeHosting
               }
             }
             """)).WithFallback(Akka.Persistence.Sql.SqlPersistence.DefaultConfiguration);
-    }
 
     private static string Quote(string text) => $"\"{text.Replace("\\", "\\\\").Replace("\"", "\\\"")}\"";
 }

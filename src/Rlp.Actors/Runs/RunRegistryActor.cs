@@ -13,9 +13,14 @@ namespace Rlp.Actors.Runs;
 /// The cluster's singleton that knows which runs exist. Holds nothing of its own: it reads the journal when it starts and hears of changes
 /// from the run entities. Where the node is set to, it continues the runs that the journal says are running.
 /// </summary>
-internal sealed class RunRegistryActor : ReceiveActor
+internal sealed class RunRegistryActor : ReceiveActor, IWithTimers
 {
     public const string Name = "registry";
+
+    private sealed class Load
+    {
+        public static readonly Load Instance = new();
+    }
 
     private readonly NodeOptions options;
     private readonly Func<IActorRef> runs;
@@ -27,19 +32,32 @@ internal sealed class RunRegistryActor : ReceiveActor
     {
         this.options = options;
         this.runs = runs;
+        Receive<Load>(_ => LoadRuns());
         Receive<RunReport>(report => known[report.RunId] = report);
         Receive<ListRuns>(_ => Sender.Tell(new RunList { Runs = [.. known.Values.OrderBy(r => r.RunId, StringComparer.Ordinal)] }));
         Receive<RunAccepted>(accepted => log.Info("run '{0}' continues", accepted.RunId));
         Receive<RunRefused>(refused => log.Warning("run '{0}' cannot be continued: {1}", refused.RunId, refused.Message));
     }
 
-    protected override void PreStart()
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    protected override void PreStart() => Self.Tell(Load.Instance);
+
+    private void LoadRuns()
     {
-        foreach (var (runId, state) in new RunJournal(options.Journal).Runs())
+        try
         {
-            known[runId] = RunReport.Of(runId, state);
-            if (options.ContinueRunning && state.Status == RunStatus.Running)
-                runs().Tell(new ContinueRun { RunId = runId, Environment = NodeEnvironment.Describe(options) });
+            foreach (var (runId, state) in new RunJournal(options.Journal).Runs())
+            {
+                known.TryAdd(runId, RunReport.Of(runId, state)); // what a run itself reported is newer
+                if (options.ContinueRunning && state.Status == RunStatus.Running)
+                    runs().Tell(new ContinueRun { RunId = runId, Environment = NodeEnvironment.Describe(options) });
+            }
+        }
+        catch (JournalUnavailableException e)
+        {
+            log.Warning("the registry does not know its runs yet: {0}", e.Message);
+            Timers.StartSingleTimer(Load.Instance, Load.Instance, options.Journal.MaximumBackoff);
         }
     }
 }

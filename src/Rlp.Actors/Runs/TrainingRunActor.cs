@@ -25,7 +25,7 @@ namespace Rlp.Actors.Runs;
 /// the entity journals, sends, and waits for one answer at a time. Beside that, data of later steps are loaded, and where the recipe allows a
 /// staleness later steps are planned and their lanes sampled and scored. It acts only on what is durable.
 /// </summary>
-internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
+internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTimers
 {
     /// <summary>What the shard sends to end an entity that asked for it.</summary>
     internal sealed class End
@@ -106,7 +106,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         node = Context.ActorSelection($"/user/{NodeSupervisor.Name}");
         workers = Enum.GetValues<Role>().ToDictionary(role => role, role => Context.ActorSelection(NodeSupervisor.PathOf(role)));
 
-        Recover<IRunEvent>(e => state = state.Apply(e));
+        RecoverFromJournal();
 
         Command<StartRun>(Start);
         Command<ContinueRun>(Continue);
@@ -156,6 +156,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         if (Directory.Exists(runFolder))
             (runLock, lockRefusal) = RunLock.TryAcquire(runFolder);
         Context.SetReceiveTimeout(IdleFor);
+        ComeBack();
         base.PreStart();
     }
 
@@ -174,6 +175,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 Context.Parent.Forward(message); // the shard keeps it for the next incarnation
             return true;
         }
+        KeepUnanswered(message);
         try
         {
             return base.AroundReceive(receive, message);
@@ -187,22 +189,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         }
     }
 
-    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
-    {
-        base.OnPersistFailure(cause, @event, sequenceNr);
-        Abandon($"the journal {options.Journal} cannot be written: {cause.Message}. What it holds is safe; repair the cause (disk space, permissions, another program's lock) and start the same run again");
-    }
-
     protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
     {
         base.OnPersistRejected(cause, @event, sequenceNr);
         throw new InvalidOperationException($"the journal refused {@event.GetType().Name}: {cause.Message}", cause);
-    }
-
-    protected override void OnRecoveryFailure(Exception reason, object? message = null)
-    {
-        base.OnRecoveryFailure(reason, message);
-        Abandon($"the journal {options.Journal} cannot be read: {reason.Message}");
     }
 
     // ---- commands ----
@@ -322,6 +312,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             TellRegistry();
             foreach (var notice in checkpoints.ClearUnfinished())
                 Notice(notice);
+            Stash.UnstashAll(); // see StopLater
             Advance();
         });
     }
@@ -329,6 +320,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private void Refuse(FailureKind kind, string message)
     {
         starter.Tell(Refusal(kind, message));
+        if (resuming)
+            Publish(new RunEnded { RunId = runId, Status = RunStatus.Failed, Kind = kind, Message = message });
         (starting, starter) = (null, ActorRefs.Nobody);
         Leave();
     }
@@ -339,6 +332,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         if (!active && !ending)
         {
+            if (StopLater(command))
+                return;
             Sender.Tell(Stopped());
             return;
         }
@@ -374,6 +369,9 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 case RunAction.Open open:
                     var recipeStage = execution.Stage!;
                     Ask(open.Role, id => new OpenEngine { RunId = runId, RequestId = id, Stage = recipeStage, RecipeJson = state.RecipeJson, Checkpoint = execution.Checkpoint });
+                    break;
+                case RunAction.RecallSteps:
+                    RecallSteps();
                     break;
                 case RunAction.Load load:
                     if (prefetching != load.From)
@@ -449,6 +447,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             if (--left > 0)
                 return;
             persisting = false;
+            JournalWritten();
             options.OnJournal?.Invoke(events, true);
             timings = timings with { Journal = timings.Journal + Seconds(started) };
             then();
@@ -908,6 +907,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private void Leave()
     {
         leaving = true;
+        outages.End(runId);
         Context.Parent.Tell(new Passivate(End.Instance));
         Stash.UnstashAll();
     }
@@ -915,9 +915,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     /// <summary>Those who wait are told that the entity goes away without a journaled end.</summary>
     private void Abandon(string message)
     {
-        foreach (var stopper in stoppers)
-            stopper.Tell(Refusal(FailureKind.Infrastructure, message));
-        starter.Tell(Refusal(FailureKind.Infrastructure, message));
+        foreach (var (_, sender) in Unanswered())
+            sender.Tell(Refusal(FailureKind.Infrastructure, message));
         Publish(new RunEnded { RunId = runId, Status = RunStatus.Failed, Kind = FailureKind.Infrastructure, Message = message });
     }
 
