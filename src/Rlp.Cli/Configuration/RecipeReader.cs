@@ -1,3 +1,4 @@
+using Rlp.Actors.Journals;
 using Rlp.Corpora;
 using Rlp.Models;
 using Rlp.Models.Tokenizers;
@@ -48,11 +49,34 @@ public sealed class RecipeReader(SettingsReader keys)
         Host = keys.Name("node.host"),
         Port = keys.Count("node.port", 0, 65535),
         MemoryBytes = keys.SizeOr("auto", "node.memory"),
-        JournalProvider = keys.Choice<JournalProvider>("journal.provider"),
-        JournalConnectionString = keys.Text("journal.connection-string"),
+        Journal = Journal(),
         JournalSynchronous = keys.Choice<JournalSynchronous>("journal.synchronous"),
+        JournalGiveUpAfter = keys.Duration("journal.give-up-after", TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)),
         Runs = keys.Name("runs"),
     };
+
+    /// <summary>Null where neither key says anything: the file of the runs folder, which `--runs` may still change.</summary>
+    private JournalSettings? Journal()
+    {
+        const string key = "journal.connection-string";
+        var (provider, text) = (keys.Choice<JournalProvider>("journal.provider"), keys.Text(key));
+        if (text.Length == 0)
+        {
+            if (provider != JournalProvider.Sqlite)
+                keys.Refuse(key, $"'{key}' is empty; provider {provider.ToString().ToLowerInvariant()} needs one, such as \"Host=db.example;Database=rlp;Username=rlp\"");
+            return null;
+        }
+        try
+        {
+            return JournalSettings.Of(provider, text);
+        }
+        catch (ArgumentException e)
+        {
+            // The value may hold a password: it is not repeated.
+            keys.Refuse(key, $"'{key}' cannot be used: {e.Message}");
+            return null;
+        }
+    }
 
     private ModelSettings Model()
     {

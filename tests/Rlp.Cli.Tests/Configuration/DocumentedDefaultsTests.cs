@@ -25,7 +25,9 @@ public sealed class DocumentedDefaultsTests
         ["corpora.*.separator"] = "\"--\"",
         ["compare.corpus"] = "plain",
         ["node.memory"] = "2GiB",
+        ["journal.connection-string"] = "\"Data Source=other.db\"",
         ["journal.synchronous"] = "full",
+        ["journal.give-up-after"] = "2h",
         ["node.host"] = "\"0.0.0.0\"",
         ["model.dtype"] = "bfloat16",
         ["rlp.lanes"] = "2",
@@ -37,7 +39,7 @@ public sealed class DocumentedDefaultsTests
         ["rlp.activation-checkpointing"] = "true",
     };
 
-    /// <summary>Keys that have one valid value today, or need a folder: tested below.</summary>
+    /// <summary>Keys that need another key or a folder: tested below.</summary>
     private static readonly string[] Apart = ["journal.provider", "model.path", "tokenizer.path"];
 
     public static TheoryData<string> Keys() => [.. Documented().Select(a => a.Key).Except(Apart)];
@@ -102,7 +104,7 @@ public sealed class DocumentedDefaultsTests
     [Fact]
     public void The_provider_of_the_journal_is_read() =>
         Assert.Equal(
-            ["x.hocon:6: 'journal.provider' is 'oracle'; expected sqlite"],
+            ["x.hocon:6: 'journal.provider' is 'oracle'; expected sqlite or postgresql"],
             RecipeText.Problems(RecipeText.Least + "journal.provider = oracle"));
 
     [Fact]
