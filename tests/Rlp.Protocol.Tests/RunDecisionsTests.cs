@@ -125,7 +125,11 @@ public sealed class RunDecisionsTests
         Assert.Equal(4, Next<RunAction.SwitchEngines>(state, nothing).Checkpoint!.Step);
         Assert.Equal(2, Next<RunAction.SwitchEngines>(state, nothing with { Unusable = ["checkpoints/rlp/step-4"] }).Checkpoint!.Step);
         nothing = nothing with { Unusable = ["checkpoints/rlp/step-4", "checkpoints/rlp/step-2"] };
-        Assert.Equal("pretrain", Next<RunAction.SwitchEngines>(state, nothing).Checkpoint!.Stage);
+        // The state keeps the steps after checkpoint 2 only; those before are needed first.
+        Assert.Equal("rlp", Next<RunAction.RecallSteps>(state, nothing).Stage);
+        var whole = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+        whole.Run();
+        Assert.Equal("pretrain", Next<RunAction.SwitchEngines>(state.WithAllSteps(whole.Journal), nothing).Checkpoint!.Stage);
         var giveUp = Next<RunAction.GiveUp>(state, nothing with { Unusable = nothing.Unusable.Add("checkpoints/pretrain/step-3") });
         Assert.Equal(FailureKind.Data, giveUp.Kind);
         Assert.Contains("checkpoints/pretrain/step-3", giveUp.Message);
