@@ -1,5 +1,4 @@
 using Rlp.Actors.Journals;
-using Rlp.Cli.Configuration;
 
 namespace Rlp.Cli.Tests.Configuration;
 
