@@ -1,4 +1,5 @@
 using Rlp.Actors.Hosting;
+using Rlp.Actors.Journals;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Replies;
@@ -15,17 +16,20 @@ public sealed class RecoveryTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    [InlineData(2)]
-    public async Task A_run_cut_off_before_or_after_any_write_of_its_journal_continues_to_the_same_series(int staleness)
+    [InlineData(0, JournalProvider.Sqlite)]
+    [InlineData(1, JournalProvider.Sqlite)]
+    [InlineData(2, JournalProvider.Sqlite)]
+    [InlineData(1, JournalProvider.PostgreSql)]
+    public async Task A_run_cut_off_before_or_after_any_write_of_its_journal_continues_to_the_same_series(int staleness, JournalProvider provider)
     {
+        using var database = TestDatabase.Create(provider, folder.Path);
         var recipe = Recipes.Full(pretrain: 2, cpt: 1, rlp: 4, checkpointEvery: 3, staleness: staleness);
         var cutAt = int.MaxValue;
         var cutAfter = false;
         var writes = 0;
         var options = TestNode.OptionsFor(folder.Path, new FakeEngines()) with
         {
+            Journal = database.Journal with { SnapshotEvery = 7 },
             OnJournal = (_, durable) =>
             {
                 if (durable == cutAfter && ++writes == cutAt)
@@ -303,7 +307,7 @@ public sealed class RecoveryTests : IDisposable
         AssertNothingTwice(node.Journal.Events("r"));
     }
 
-    private static void AssertNothingTwice(IReadOnlyList<IRunEvent> events)
+    internal static void AssertNothingTwice(IReadOnlyList<IRunEvent> events)
     {
         var steps = events.OfType<StepApplied>().Select(e => (e.Stage, e.Step)).ToArray();
         Assert.Equal(steps.Distinct(), steps);

@@ -125,7 +125,11 @@ public sealed class RunDecisionsTests
         Assert.Equal(4, Next<RunAction.SwitchEngines>(state, nothing).Checkpoint!.Step);
         Assert.Equal(2, Next<RunAction.SwitchEngines>(state, nothing with { Unusable = ["checkpoints/rlp/step-4"] }).Checkpoint!.Step);
         nothing = nothing with { Unusable = ["checkpoints/rlp/step-4", "checkpoints/rlp/step-2"] };
-        Assert.Equal("pretrain", Next<RunAction.SwitchEngines>(state, nothing).Checkpoint!.Stage);
+        // The state keeps the steps after checkpoint 2 only; those before are needed first.
+        Assert.Equal("rlp", Next<RunAction.RecallSteps>(state, nothing).Stage);
+        var whole = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+        whole.Run();
+        Assert.Equal("pretrain", Next<RunAction.SwitchEngines>(state.WithAllSteps(whole.Journal), nothing).Checkpoint!.Stage);
         var giveUp = Next<RunAction.GiveUp>(state, nothing with { Unusable = nothing.Unusable.Add("checkpoints/pretrain/step-3") });
         Assert.Equal(FailureKind.Data, giveUp.Kind);
         Assert.Contains("checkpoints/pretrain/step-3", giveUp.Message);
@@ -315,7 +319,8 @@ public sealed class RunDecisionsTests
     {
         var (state, execution, thoughts) = Replaying();
         var steps = state.Stage!.Steps;
-        state = state with { Stage = state.Stage with { Steps = steps.SetItem(4, steps[4] with { Applied = steps[4].Applied with { Loss = journaled } }) } };
+        var fifth = steps[^1] with { Applied = steps[^1].Applied with { Loss = journaled } };
+        state = state with { Stage = state.Stage with { Steps = steps.SetItem(steps.Count - 1, fifth) } };
         execution = execution with { Learned = execution.Learned! with { Loss = found } };
         Assert.Equal(same, RunDecisions.Finish(state, execution, thoughts, seconds: 1).Events.Count == 0);
     }
@@ -325,7 +330,7 @@ public sealed class RunDecisionsTests
     {
         var (state, _) = AfterStep("rlp", 5);
         var (_, execution) = Halted((s, e) => e is { Stage: "rlp", TeacherUpdated: true, Learned.Step: 5 });
-        return (state, execution, state.Stage!.Steps[4].Applied.ThoughtsSha256);
+        return (state, execution, state.Stage!.StepAt(5)!.Applied.ThoughtsSha256);
     }
 
     // ---- deliveries ----

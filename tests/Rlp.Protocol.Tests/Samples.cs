@@ -46,6 +46,7 @@ internal static class Samples
         {
             TypeCode.String => name,
             TypeCode.Boolean => true,
+            TypeCode.Byte => (byte)number,
             TypeCode.Int32 => number,
             TypeCode.Int64 => 5_000_000_000L + number,
             TypeCode.Double => -number - 0.1,

@@ -54,6 +54,9 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
 
     public Execution Execution => execution;
 
+    /// <summary>How often a replay began before the steps that the state keeps.</summary>
+    public int Recalls { get; private set; }
+
     /// <summary>Steps taken so far, whatever they were.</summary>
     public int Turns { get; private set; }
 
@@ -142,7 +145,7 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
     /// <summary>The process dies: what is not in the journal or on the disk is gone. What was sent may still arrive later.</summary>
     public void Crash()
     {
-        state = Journal.Aggregate(RunState.Empty, (s, e) => s.Apply(e));
+        state = Recovered(choose(Journal.Count + 1));
         Forget(Execution.Nothing);
         if (choose(4) == 1 && state.Stage is { Completed: false } stage && state.Checkpoints.FindLast(c => c.Stage == stage.Plan.Id) is { } newest)
             disk.Remove(newest.Path);
@@ -150,11 +153,27 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
             Append(new RunResumed { RunId = "r", After = "interrupted" });
     }
 
+    /// <summary>The state after the journal by the road of a snapshot after this many of its events.</summary>
+    private RunState Recovered(int snapshotAfter)
+    {
+        var before = Journal.Take(snapshotAfter).Aggregate(RunState.Empty, (s, e) => s.Apply(e));
+        var snapshot = RunSnapshot.Of(before);
+        var read = (RunSnapshot)MessageRegistry.Deserialize(MessageRegistry.ManifestOf(typeof(RunSnapshot)), MessageRegistry.Serialize(snapshot));
+        return Journal.Skip(snapshotAfter).Aggregate(read.ToState(), (s, e) => s.Apply(e));
+    }
+
     /// <summary>Other weights in every checkpoint of a stage, under the same manifests.</summary>
     public void Damage(string stage, Func<Saved, Saved> damage)
     {
         foreach (var path in disk.Keys.Where(p => p.Contains($"/{stage}/")).ToArray())
             disk[path] = damage(disk[path]);
+    }
+
+    /// <summary>All checkpoints of a stage are gone from the disk.</summary>
+    public void LoseCheckpoints(string stage)
+    {
+        foreach (var path in disk.Keys.Where(p => p.Contains($"/{stage}/")).ToArray())
+            disk.Remove(path);
     }
 
     private bool Turn()
@@ -191,6 +210,10 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
                 break;
             case RunAction.Open open:
                 Open(open.Role);
+                break;
+            case RunAction.RecallSteps:
+                state = state.WithAllSteps(Journal);
+                Recalls++;
                 break;
             case RunAction.Load load:
                 Load(load.From);
@@ -276,6 +299,10 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
     {
         switch (action)
         {
+            case RunAction.RecallSteps:
+                state = state.WithAllSteps(Journal);
+                Recalls++;
+                break;
             case RunAction.Load load:
                 Load(load.From);
                 break;

@@ -1,3 +1,4 @@
+using Rlp.Actors.Journals;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Runs;
 using Rlp.Training;
@@ -5,20 +6,6 @@ using Rlp.Training.Engines;
 using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Hosting;
-
-/// <summary>SQLite's synchronous pragma: what a commit waits for.</summary>
-public enum SqliteSynchronous
-{
-    /// <summary>
-    /// A commit survives the death of the process, not the loss of power: then the last commits may be gone (the file stays consistent).
-    /// Safe for a run, because it continues from an earlier state of the same journal: the steps whose events were lost are executed again
-    /// and give the same bits.
-    /// </summary>
-    Normal,
-
-    /// <summary>A commit survives the loss of power; each waits for the disk.</summary>
-    Full,
-}
 
 /// <summary>How one process, as one node, takes part. The defaults are those of an embedded single node.</summary>
 public sealed record NodeOptions
@@ -28,8 +15,12 @@ public sealed record NodeOptions
 
     public required IEngineFactory Engines { get; init; }
 
-    /// <summary>SQLite file of the journal; null: journal.db in <see cref="RunsFolder"/>.</summary>
-    public string? JournalFile { get; init; }
+    /// <summary>Where not set, the SQLite file journal.db in <see cref="RunsFolder"/>.</summary>
+    public JournalSettings Journal
+    {
+        get => field ?? JournalSettings.InFolder(RunsFolder);
+        init;
+    }
 
     /// <summary>Address and port the node's remoting listens on; port 0 takes a free one.</summary>
     public string Host { get; init; } = "127.0.0.1";
@@ -85,8 +76,6 @@ public sealed record NodeOptions
 
     public TimeSpan MaximumRestartBackoff { get; init; } = TimeSpan.FromSeconds(10);
 
-    public SqliteSynchronous Synchronous { get; init; } = SqliteSynchronous.Normal;
-
     /// <summary>
     /// True: the registry continues every run that the journal says is running as soon as the node is up. False for a command line, where
     /// a person says which run to continue.
@@ -99,7 +88,8 @@ public sealed record NodeOptions
     /// <summary>Called on the run entity's thread before (false) and after (true) events are durable; a test's way to stop it there.</summary>
     public Action<IReadOnlyList<IRunEvent>, bool>? OnJournal { get; init; }
 
-    public string Journal => JournalFile ?? Path.Combine(RunsFolder, "journal.db");
+    /// <summary>Called when a run entity has recovered, with its run and the number of events it read after its snapshot; a test's way to count.</summary>
+    public Action<string, int>? OnRecovered { get; init; }
 
     /// <summary>Where the node's warnings and errors go.</summary>
     public string LogFile => Path.Combine(RunsFolder, Cluster is null ? "node.log" : $"node-{Name}.log");

@@ -4,10 +4,9 @@ using Akka.Cluster.Hosting.SBR;
 using Akka.Cluster.Sharding;
 using Akka.Configuration;
 using Akka.Hosting;
-using Akka.Persistence.Sql.Config;
 using Akka.Remote.Hosting;
-using LinqToDB;
 using Microsoft.Extensions.DependencyInjection;
+using Rlp.Actors.Journals;
 using Rlp.Actors.Nodes;
 using Rlp.Actors.Runs;
 using Rlp.Actors.Serialization;
@@ -28,7 +27,8 @@ public static class RlpNodeHosting
     private const int Shards = 32;
 
     /// <summary>Adds the node to a host; <see cref="RunClient"/> is how the host's code speaks to it.</summary>
-    /// <exception cref="InvalidOperationException">The journal cannot be opened, or <see cref="NodeOptions.Security"/> does not fit the node's address.</exception>
+    /// <exception cref="JournalUnavailableException">The journal cannot be opened.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="NodeOptions.Security"/> does not fit the node's address.</exception>
     public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options)
     {
         OpenMpWaiting.Prepare();
@@ -37,7 +37,7 @@ public static class RlpNodeHosting
         network.AddTo(services);
         Dispatchers.FillPool(ThreadPlan.Of(options.Threads));
         Directory.CreateDirectory(options.RunsFolder);
-        SqliteJournalFile.Prepare(options.Journal);
+        options.Journal.Prepare();
         services.AddSingleton(options);
         services.AddSingleton(_ => new NodeAddress(network.Address));
         services.AddSingleton(provider => client = new RunClient(provider.GetRequiredService<ActorSystem>(), options));
@@ -46,14 +46,10 @@ public static class RlpNodeHosting
 
     private static void Configure(AkkaConfigurationBuilder builder, NodeOptions options, NodeNetwork network)
     {
-        var persistence = new MultiDataOptionsSetup();
-        foreach (var plugin in (string[])["akka.persistence.journal.sql", "akka.persistence.snapshot-store.sql", "akka.persistence.query.journal.sql"])
-            persistence.AddDataOptions(plugin, Connection(options));
-
         var scheme = options.Security.Tls is null ? "akka.tcp" : "akka.ssl.tcp";
         network.Configure(builder)
             .AddHocon(Settings(options), HoconAddMode.Prepend)
-            .AddSetup(persistence)
+            .WithJournal(options.Journal)
             .WithStrictSerialization()
             .WithCustomSerializer("rlp", [typeof(IRlpMessage)], system => new RlpSerializer(system))
             .WithRemoting(options.Host, options.Port)
@@ -124,45 +120,17 @@ public static class RlpNodeHosting
         HandOffStopMessage = stopMessage,
     };
 
-    // synchronous is a property of a connection, which the connection string cannot carry. SqliteSynchronous says what NORMAL can lose.
-    private static DataOptions Connection(NodeOptions options)
-    {
-        var pragma = $"PRAGMA synchronous = {options.Synchronous.ToString().ToUpperInvariant()}";
-        return new DataOptions()
-            .UseConnectionString(ProviderName.SQLiteMS, SqliteJournalFile.ConnectionString(options.Journal))
-            .UseAfterConnectionOpened(
-                connection =>
-                {
-                    using var command = connection.CreateCommand();
-                    command.CommandText = pragma;
-                    command.ExecuteNonQuery();
-                },
-                async (connection, cancellation) =>
-                {
-                    await using var command = connection.CreateCommand();
-                    command.CommandText = pragma;
-                    await command.ExecuteNonQueryAsync(cancellation);
-                });
-    }
-
-    private static Config Settings(NodeOptions options)
-    {
-        var connection = Quote(SqliteJournalFile.ConnectionString(options.Journal));
-        var sql = $"{{ connection-string = {connection}, provider-name = \"SQLite.MS\", auto-initialize = on }}";
-        return ConfigurationFactory.ParseString(options.Settings).WithFallback(ConfigurationFactory.ParseString($$"""
+    private static Config Settings(NodeOptions options) =>
+        ConfigurationFactory.ParseString(options.Settings).WithFallback(ConfigurationFactory.ParseString($$"""
             {{LogFile.PathKey}} = {{Quote(Path.GetFullPath(options.LogFile))}}
             {{Dispatchers.Hocon(ThreadPlan.Of(options.Threads))}}
+            {{JournalPersistence.Hocon(options.Journal)}}
             akka {
               loglevel = WARNING
               stdout-loglevel = OFF
               loggers = ["{{typeof(LogFile).FullName}}, {{typeof(LogFile).Assembly.GetName().Name}}"]
               log-dead-letters = off
               log-dead-letters-during-shutdown = off
-              persistence {
-                journal { plugin = "akka.persistence.journal.sql", sql = {{sql}} }
-                snapshot-store { plugin = "akka.persistence.snapshot-store.sql", sql = {{sql}} }
-                query.journal.sql = {{sql}}
-              }
               cluster {
                 {{(options.Cluster is { } cluster ? Together(cluster) : Alone)}}
                 singleton.hand-over-retry-interval = 200ms
@@ -176,7 +144,6 @@ public static class RlpNodeHosting
               }
             }
             """)).WithFallback(Akka.Persistence.Sql.SqlPersistence.DefaultConfiguration);
-    }
 
     /// <summary>A cluster of one has nobody to wait for: the intervals decide how fast it starts and leaves.</summary>
     private const string Alone = """

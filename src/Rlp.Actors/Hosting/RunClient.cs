@@ -42,10 +42,19 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
         var progress = Channel.CreateUnbounded<IRunProgress>(new UnboundedChannelOptions { SingleReader = true });
         var accepted = new TaskCompletionSource<RunAccepted>(TaskCreationOptions.RunContinuationsAsynchronously);
         var region = Runs();
-        var listener = system.ActorOf(Props.Create(() => new ProgressListener(start, region, accepted, progress.Writer)));
+        var outage = new Suspension();
+        var listener = system.ActorOf(Props.Create(() => new ProgressListener(start, region, accepted, progress.Writer, outage)));
         try
         {
-            return new StartedRun(await accepted.Task.WaitAsync(AnswerWithin, cancellation), progress.Reader);
+            while (true)
+                try
+                {
+                    return new StartedRun(await accepted.Task.WaitAsync(AnswerWithin, cancellation), progress.Reader);
+                }
+                catch (TimeoutException) when (outage.HeardOf())
+                {
+                    // The run waits for its journal, which it says each time it has tried; it gives up by itself.
+                }
         }
         catch (Exception e)
         {
@@ -154,6 +163,16 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     private RunRefusedException Silent(string runId, Exception e) =>
         new(FailureKind.Infrastructure, $"run '{runId}' does not answer: {e.Message}. {options.LogFile} may say why");
 
+    /// <summary>Whether a run said that it waits for its journal since this was asked last.</summary>
+    private sealed class Suspension
+    {
+        private int heard;
+
+        public void Hear() => Interlocked.Exchange(ref heard, 1);
+
+        public bool HeardOf() => Interlocked.Exchange(ref heard, 0) == 1;
+    }
+
     /// <summary>
     /// Starts a run and puts its progress into a channel: who starts a run is told of its progress from the first message on. The run entity's
     /// own end ends the channel too, in case nothing else did.
@@ -164,7 +183,7 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
         private readonly IActorRef region;
         private readonly ChannelWriter<IRunProgress> progress;
 
-        public ProgressListener(StartRun start, IActorRef region, TaskCompletionSource<RunAccepted> accepted, ChannelWriter<IRunProgress> progress)
+        public ProgressListener(StartRun start, IActorRef region, TaskCompletionSource<RunAccepted> accepted, ChannelWriter<IRunProgress> progress, Suspension outage)
         {
             this.start = start;
             this.region = region;
@@ -185,6 +204,15 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
             Receive<IRunProgress>(message =>
             {
                 progress.TryWrite(message);
+                if (message is RunNotice { Suspended: true })
+                {
+                    outage.Hear();
+                    Context.Unwatch(Sender); // another incarnation goes on with the run
+                }
+                else
+                {
+                    Context.Watch(Sender);
+                }
                 if (message is RunEnded)
                     Context.Stop(Self);
             });

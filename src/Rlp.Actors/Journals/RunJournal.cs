@@ -1,4 +1,4 @@
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 using Rlp.Actors.Runs;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Runs;
@@ -7,69 +7,105 @@ using Rlp.Protocol.Serialization;
 namespace Rlp.Actors.Journals;
 
 /// <summary>
-/// Reads the journal without a node, also while another process writes it (the write-ahead log shows each reader a consistent state).
-/// A journal that does not exist holds no runs.
+/// Reads the journal without a node, also while other processes write it (each reader sees a consistent state). A journal that does not
+/// exist yet holds no runs. Every member throws <see cref="JournalUnavailableException"/> where the database cannot be reached and
+/// <see cref="InvalidDataException"/> where what it holds is no journal or an event in it cannot be read.
 /// </summary>
-public sealed class RunJournal(string path)
+public sealed class RunJournal(JournalSettings settings)
 {
     private const string Prefix = "run-";
 
+    /// <summary>The database as messages name it.</summary>
+    public string Name => settings.Name;
+
     /// <summary>Every run with its state, ordered by id.</summary>
-    /// <exception cref="InvalidDataException">The file is not a journal, or an event in it cannot be read.</exception>
     public IReadOnlyList<(string RunId, RunState State)> Runs() => [.. RunIds().Select(id => (id, State(id)))];
 
     public IReadOnlyList<string> RunIds() =>
-        Read("SELECT DISTINCT persistence_id FROM journal WHERE persistence_id LIKE 'run-%' ORDER BY persistence_id", null, row => row.GetString(0)[Prefix.Length..]);
+    [
+        // The order of a database follows its locale; that of the ids is the same everywhere.
+        .. Rows("SELECT DISTINCT persistence_id FROM journal WHERE persistence_id LIKE 'run-%'", null, row => row.GetString(0)[Prefix.Length..])
+            .Order(StringComparer.Ordinal),
+    ];
 
     /// <summary>A run's events in the order in which they were journaled; empty where no such run exists.</summary>
-    public IReadOnlyList<IRunEvent> Events(string runId) => Read(
-        "SELECT manifest, message, sequence_number FROM journal WHERE persistence_id = $id AND deleted = 0 ORDER BY sequence_number",
+    public IReadOnlyList<IRunEvent> Events(string runId) => [.. Read(runId).Select(e => e.Event)];
+
+    /// <summary>The same one by one, as the database gives them: whatever the run's length, one event is in memory.</summary>
+    public IEnumerable<JournaledEvent> Read(string runId) => Rows(
+        "SELECT sequence_number, created, manifest, message FROM journal WHERE persistence_id = @id AND NOT deleted ORDER BY sequence_number",
         runId,
         row => Event(runId, row));
 
     /// <summary><see cref="RunState.Empty"/> where no such run exists.</summary>
-    public RunState State(string runId) => Events(runId).Aggregate(RunState.Empty, (state, e) => state.Apply(e));
+    public RunState State(string runId) => Read(runId).Aggregate(RunState.Empty, (state, e) => state.Apply(e.Event));
 
-    private IRunEvent Event(string runId, SqliteDataReader row)
+    private JournaledEvent Event(string runId, DbDataReader row)
     {
-        var (manifest, number) = (row.GetString(0), row.GetInt64(2));
+        var (number, created, manifest) = (row.GetInt64(0), row.GetInt64(1), row.GetString(2));
         try
         {
-            return MessageRegistry.Deserialize(manifest, row.GetFieldValue<byte[]>(1)) as IRunEvent
+            var message = MessageRegistry.Deserialize(manifest, row.GetFieldValue<byte[]>(3)) as IRunEvent
                 ?? throw new InvalidDataException($"'{manifest}' is not an event");
+            return new JournaledEvent(number, new DateTimeOffset(created, TimeSpan.Zero), manifest, message);
         }
         catch (Exception e) when (e is ArgumentException or InvalidDataException)
         {
-            throw new InvalidDataException($"event {number} of run '{runId}' in {path} cannot be read: {e.Message}. Was it written by a newer version?", e);
+            throw new InvalidDataException($"event {number} of run '{runId}' in {Name} cannot be read: {e.Message}. Was it written by a newer version?", e);
         }
     }
 
-    private List<T> Read<T>(string sql, string? runId, Func<SqliteDataReader, T> read)
+    private IEnumerable<T> Rows<T>(string sql, string? runId, Func<DbDataReader, T> read)
     {
-        if (!File.Exists(path))
-            return [];
+        if (settings.File is { } file && !File.Exists(file))
+            yield break;
+        using var connection = Told(() => Open(settings));
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        if (runId is not null)
+        {
+            var id = command.CreateParameter();
+            (id.ParameterName, id.Value) = ("id", TrainingRunActor.PersistenceIdOf(runId));
+            command.Parameters.Add(id);
+        }
+        using var reader = Told(() => Begin(command));
+        while (reader is not null && Told(reader.Read))
+            yield return read(reader);
+    }
+
+    private static DbConnection Open(JournalSettings settings)
+    {
+        var connection = settings.Connection();
+        connection.Open();
+        return connection;
+    }
+
+    /// <summary>Null where the tables were not made yet.</summary>
+    private static DbDataReader? Begin(DbCommand command)
+    {
         try
         {
-            // Not read-only: a reader of a write-ahead log writes its own mark into the -shm file.
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
-            connection.Open();
-            using var exists = connection.CreateCommand();
-            exists.CommandText = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'journal'";
-            if ((long)exists.ExecuteScalar()! == 0)
-                return [];
-            using var command = connection.CreateCommand();
-            command.CommandText = sql;
-            if (runId is not null)
-                command.Parameters.AddWithValue("$id", TrainingRunActor.PersistenceIdOf(runId));
-            using var reader = command.ExecuteReader();
-            var rows = new List<T>();
-            while (reader.Read())
-                rows.Add(read(reader));
-            return rows;
+            return command.ExecuteReader();
         }
-        catch (SqliteException e)
+        catch (DbException e) when (JournalFailure.IsMissingTable(e))
         {
-            throw new InvalidDataException($"the journal {path} cannot be read: {e.Message}", e);
+            return null;
+        }
+    }
+
+    private T Told<T>(Func<T> call)
+    {
+        try
+        {
+            return call();
+        }
+        catch (Exception e) when (JournalFailure.IsOfDatabase(e))
+        {
+            throw new JournalUnavailableException($"the journal {Name} cannot be read: {JournalFailure.Reason(e)}. {JournalFailure.Remedy(e)}", e);
+        }
+        catch (DbException e)
+        {
+            throw new InvalidDataException($"the journal {Name} cannot be read: {JournalFailure.Reason(e)}", e);
         }
     }
 }

@@ -25,24 +25,27 @@ internal sealed class RunRegistryActor : ReceiveActor, IWithTimers
 
     public const string Name = "registry";
 
+    private sealed class Load
+    {
+        public static readonly Load Instance = new();
+    }
+
     private readonly NodeOptions options;
     private readonly Func<IActorRef> runs;
     private readonly Dictionary<string, RunReport> known = [];
     private readonly ILoggingAdapter log = Context.GetLogger();
-    private bool journalRead;
 
     /// <summary>The region of the run entities is named late: it starts beside this singleton.</summary>
     public RunRegistryActor(NodeOptions options, Func<IActorRef> runs)
     {
         this.options = options;
         this.runs = runs;
+        Receive<Load>(_ => LoadRuns());
         Receive<RunReport>(report => known[report.RunId] = report);
         Receive<ListRuns>(_ => Sender.Tell(new RunList { Runs = [.. known.Values.OrderBy(r => r.RunId, StringComparer.Ordinal)] }));
         Receive<RunAccepted>(accepted => log.Info("run '{0}' continues", accepted.RunId));
         Receive<Tick>(_ =>
         {
-            if (!journalRead)
-                ReadJournal();
             foreach (var run in known.Values.Where(r => r.Status == RunStatus.Running))
                 runs().Tell(new ContinueRun { RunId = run.RunId, Environment = NodeEnvironment.Describe(options) });
         });
@@ -53,22 +56,22 @@ internal sealed class RunRegistryActor : ReceiveActor, IWithTimers
 
     protected override void PreStart()
     {
-        ReadJournal();
+        Self.Tell(Load.Instance);
         if (options.ContinueRunning)
             Timers.StartPeriodicTimer(Tick.Instance, Tick.Instance, TimeSpan.Zero, Interval);
     }
 
-    private void ReadJournal()
+    private void LoadRuns()
     {
         try
         {
             foreach (var (runId, state) in new RunJournal(options.Journal).Runs())
-                known.TryAdd(runId, RunReport.Of(runId, state));
-            journalRead = true;
+                known.TryAdd(runId, RunReport.Of(runId, state)); // what a run itself reported is newer
         }
-        catch (InvalidDataException e)
+        catch (JournalUnavailableException e)
         {
-            log.Warning("{0}; it is read again", e.Message);
+            log.Warning("the registry does not know its runs yet: {0}", e.Message);
+            Timers.StartSingleTimer(Load.Instance, Load.Instance, options.Journal.MaximumBackoff);
         }
     }
 }

@@ -26,7 +26,7 @@ namespace Rlp.Actors.Runs;
 /// the entity journals, sends, and waits for one answer at a time. Beside that, data of later steps are loaded, and where the recipe allows a
 /// staleness later steps are planned and their lanes sampled and scored. It acts only on what is durable.
 /// </summary>
-internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
+internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTimers
 {
     /// <summary>What the shard sends to end an entity that asked for it.</summary>
     internal sealed class End
@@ -113,12 +113,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         checkpoints = new RunCheckpoints(runFolder);
         seats = new RunSeats(runId, Context.System);
 
-        Recover<IRunEvent>(e => state = state.Apply(e));
-        Recover<RecoveryCompleted>(_ =>
-        {
-            if (options.ContinueRunning && state.Status == RunStatus.Running)
-                Self.Tell(new ContinueRun { RunId = runId, Environment = NodeEnvironment.Describe(options) });
-        });
+        RecoverFromJournal();
 
         Command<StartRun>(Start);
         Command<ContinueRun>(Continue);
@@ -169,7 +164,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Command<Terminated>(t =>
         {
             subscribers.Remove(t.ActorRef);
-            SendAgain(t.ActorRef);
+            SendElsewhere(t.ActorRef);
         });
         Command<ReceiveTimeout>(_ =>
         {
@@ -193,6 +188,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Context.SetReceiveTimeout(IdleFor);
         cluster.Subscribe(
             Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(ClusterEvent.IMemberEvent), typeof(ClusterEvent.ReachableMember));
+        ComeBack();
         base.PreStart();
     }
 
@@ -212,6 +208,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 Context.Parent.Forward(message); // the shard keeps it for the next incarnation
             return true;
         }
+        KeepUnanswered(message);
         try
         {
             return base.AroundReceive(receive, message);
@@ -225,22 +222,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         }
     }
 
-    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
-    {
-        base.OnPersistFailure(cause, @event, sequenceNr);
-        Abandon($"the journal {options.Journal} cannot be written: {cause.Message}. What it holds is safe; repair the cause (disk space, permissions, another program's lock) and start the same run again");
-    }
-
     protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
     {
         base.OnPersistRejected(cause, @event, sequenceNr);
         throw new InvalidOperationException($"the journal refused {@event.GetType().Name}: {cause.Message}", cause);
-    }
-
-    protected override void OnRecoveryFailure(Exception reason, object? message = null)
-    {
-        base.OnRecoveryFailure(reason, message);
-        Abandon($"the journal {options.Journal} cannot be read: {reason.Message}");
     }
 
     // ---- commands ----
@@ -380,6 +365,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             TellRegistry();
             foreach (var notice in checkpoints.ClearUnfinished())
                 Notice(notice);
+            Stash.UnstashAll(); // see StopLater
             if (resumed && Clustered)
                 FindEngines();
             else
@@ -583,7 +569,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     }
 
     /// <summary>A lane entity ended: it was moved to another node, or its node is gone. Its work is sent to where it stands next.</summary>
-    private void SendAgain(IActorRef lane)
+    private void SendElsewhere(IActorRef lane)
     {
         foreach (var work in laneWork.Values.Where(w => lane.Equals(w.Entity)))
         {
@@ -599,6 +585,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private void Refuse(FailureKind kind, string message)
     {
         starter.Tell(Refusal(kind, message));
+        if (resuming)
+            Publish(new RunEnded { RunId = runId, Status = RunStatus.Failed, Kind = kind, Message = message });
         (starting, starter) = (null, ActorRefs.Nobody);
         Leave();
     }
@@ -609,6 +597,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         if (!active && !ending)
         {
+            if (StopLater(command))
+                return;
             var asker = Sender;
             if (command.Cancel && state.Status is RunStatus.Paused or RunStatus.Failed or RunStatus.Running && Owned)
                 Persist([new RunCancelled { RunId = runId, Reason = command.Reason }], () =>
@@ -651,6 +641,9 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                     break;
                 case RunAction.Open open:
                     OpenEngineOf(open.Role);
+                    break;
+                case RunAction.RecallSteps:
+                    RecallSteps();
                     break;
                 case RunAction.Load load:
                     if (prefetching != load.From)
@@ -728,6 +721,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             if (--left > 0)
                 return;
             persisting = false;
+            JournalWritten();
             options.OnJournal?.Invoke(events, true);
             timings = timings with { Journal = timings.Journal + Seconds(started) };
             then();
@@ -1237,6 +1231,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private void Leave()
     {
         leaving = true;
+        outages.End(runId);
         Context.Parent.Tell(new Passivate(End.Instance));
         Stash.UnstashAll();
     }
@@ -1244,9 +1239,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     /// <summary>Those who wait are told that the entity goes away without a journaled end.</summary>
     private void Abandon(string message)
     {
-        foreach (var stopper in stoppers)
-            stopper.Tell(Refusal(FailureKind.Infrastructure, message));
-        starter.Tell(Refusal(FailureKind.Infrastructure, message));
+        foreach (var (_, sender) in Unanswered())
+            sender.Tell(Refusal(FailureKind.Infrastructure, message));
         Publish(new RunEnded { RunId = runId, Status = RunStatus.Failed, Kind = FailureKind.Infrastructure, Message = message });
     }
 

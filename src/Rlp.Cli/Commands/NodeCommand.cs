@@ -35,7 +35,7 @@ internal static class NodeCommand
 
     private static async Task<int> Run(string config, string[] overrides, TimeSpan drainWithin)
     {
-        var options = NodeSettingsMapping.ToClusterOptions(RecipeFile.LoadNode(config, overrides), new TorchEngineFactory());
+        var options = NodeSettingsMapping.ToClusterOptions(RecipeFile.LoadNode(config, overrides, nothingElse: true), new TorchEngineFactory());
         NativeLibrary.Load();
         using var host = NodeHost.Build(options);
         await host.StartAsync();

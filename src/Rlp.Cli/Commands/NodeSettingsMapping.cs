@@ -1,4 +1,3 @@
-using Microsoft.Data.Sqlite;
 using Rlp.Actors.Hosting;
 using Rlp.Cli.Configuration;
 using Rlp.Protocol.Runs;
@@ -13,17 +12,17 @@ internal static class NodeSettingsMapping
     /// <param name="runs">The --runs option, which wins over the configuration.</param>
     public static NodeOptions ToOptions(NodeSettings settings, string? runs, IEngineFactory engines)
     {
+        var folder = Path.GetFullPath(runs ?? settings.Runs);
         var options = new NodeOptions
         {
-            RunsFolder = Path.GetFullPath(runs ?? settings.Runs),
+            RunsFolder = folder,
             Engines = engines,
             Host = settings.Host,
             Port = settings.Port,
             Security = settings.Security,
             WeightBytesPerSecond = settings.WeightBytesPerSecond,
             Threads = ThreadPlan.Of(settings.Threads).KernelThreads,
-            Synchronous = settings.JournalSynchronous == JournalSynchronous.Full ? SqliteSynchronous.Full : SqliteSynchronous.Normal,
-            JournalFile = settings.JournalConnectionString.Length == 0 ? null : new SqliteConnectionStringBuilder(settings.JournalConnectionString).DataSource,
+            Journal = settings.JournalOf(folder),
         };
         return settings.MemoryBytes is { } memory ? options with { MemoryBytes = memory } : options;
     }
@@ -48,7 +47,4 @@ internal static class NodeSettingsMapping
             },
         };
     }
-
-    /// <summary>Where commands that only read find the journal of a runs folder.</summary>
-    public static string JournalOf(string? runs) => Path.Combine(Path.GetFullPath(runs ?? new NodeSettings().Runs), "journal.db");
 }

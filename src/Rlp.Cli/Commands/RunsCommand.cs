@@ -9,23 +9,25 @@ using Rlp.Training.Recipes;
 
 namespace Rlp.Cli.Commands;
 
-/// <summary>rlp runs list | show | digests: what the journal says, also while another process writes it.</summary>
+/// <summary>rlp runs list | show | digests | events: what the journal says, also while another process writes it.</summary>
 internal static class RunsCommand
 {
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    public static Command Create() => new("runs", "Looks at the runs of a folder.\n\nExamples:\n  rlp runs list\n  rlp runs show arithmetic-1\n  rlp runs digests arithmetic-1 --json")
+    public static Command Create() => new("runs", "Looks at the runs of a folder.\n\nExamples:\n  rlp runs list\n  rlp runs show arithmetic-1\n  rlp runs digests arithmetic-1 --json\n  rlp runs events arithmetic-1 --stage rlp --step 12\n"
+        + "  rlp runs list --config hocon/cluster/node.hocon")
     {
-        List(), Show(), Digests(),
+        List(), Show(), Digests(), RunsEventsCommand.Create(),
     };
 
     private static Command List()
     {
-        var (runs, json) = (CommonOptions.Runs(), CommonOptions.Json("One JSON object per run."));
-        var command = new Command("list", "Every run with its status and step.") { runs, json };
+        var (source, json) = (new JournalSource(), CommonOptions.Json("One JSON object per run."));
+        var command = new Command("list", "Every run with its status and step.") { json };
+        source.AddTo(command);
         command.SetAction((arguments, _) => FailureReport.Guard(() =>
         {
-            var all = new RunJournal(NodeSettingsMapping.JournalOf(arguments.GetValue(runs))).Runs();
+            var all = source.Of(arguments).Journal.Runs();
             if (arguments.GetValue(json))
             {
                 foreach (var (_, state) in all) Console.WriteLine(JsonSerializer.Serialize(Summary(state), Json));
@@ -44,14 +46,16 @@ internal static class RunsCommand
     private static Command Show()
     {
         var run = RunArgument();
-        var (runs, json) = (CommonOptions.Runs(), CommonOptions.Json("One JSON object."));
-        var command = new Command("show", "One run: status, stages, checkpoints, comparison.") { run, runs, json };
+        var (source, json) = (new JournalSource(), CommonOptions.Json("One JSON object."));
+        var command = new Command("show", "One run: status, stages, checkpoints, comparison.") { run, json };
+        source.AddTo(command);
         command.SetAction((arguments, _) => FailureReport.Guard(() =>
         {
-            var (events, state) = Find(arguments.GetValue(runs), arguments.GetValue(run)!);
+            var (journal, runsFolder) = source.Of(arguments);
+            var (events, state) = Find(journal, arguments.GetValue(run)!);
             var steps = events.OfType<StepApplied>().ToLookup(e => e.Stage);
             var compared = events.OfType<StageEvaluated>().Where(e => e.Compared).DistinctBy(e => e.Stage).ToList();
-            var runFolder = Path.Combine(Path.GetDirectoryName(NodeSettingsMapping.JournalOf(arguments.GetValue(runs)))!, state.RunId);
+            var runFolder = Path.Combine(runsFolder, state.RunId);
             bool Kept(WireCheckpoint checkpoint) => Directory.Exists(Path.Combine(runFolder, checkpoint.Path)); // the journal's paths begin at the run's folder
             if (arguments.GetValue(json))
             {
@@ -112,11 +116,12 @@ internal static class RunsCommand
     private static Command Digests()
     {
         var run = RunArgument();
-        var (runs, json) = (CommonOptions.Runs(), CommonOptions.Json("One JSON object per applied step."));
-        var command = new Command("digests", "The digests of every applied step: equal runs print equal lines.") { run, runs, json };
+        var (source, json) = (new JournalSource(), CommonOptions.Json("One JSON object per applied step."));
+        var command = new Command("digests", "The digests of every applied step: equal runs print equal lines.") { run, json };
+        source.AddTo(command);
         command.SetAction((arguments, _) => FailureReport.Guard(() =>
         {
-            var steps = Find(arguments.GetValue(runs), arguments.GetValue(run)!).Events.OfType<StepApplied>();
+            var steps = Find(source.Of(arguments).Journal, arguments.GetValue(run)!).Events.OfType<StepApplied>();
             if (arguments.GetValue(json))
             {
                 foreach (var s in steps)
@@ -136,18 +141,10 @@ internal static class RunsCommand
 
     private static Argument<string> RunArgument() => new("RUN") { Description = "Id of the run; 'rlp runs list' shows them." };
 
-    private static (IReadOnlyList<IRunEvent> Events, RunState State) Find(string? runs, string runId)
+    private static (IReadOnlyList<IRunEvent> Events, RunState State) Find(RunJournal journal, string runId)
     {
-        var path = NodeSettingsMapping.JournalOf(runs);
-        var journal = new RunJournal(path);
         var events = journal.Events(runId);
-        if (events.Count > 0) return (events, events.Aggregate(RunState.Empty, (state, e) => state.Apply(e)));
-        var known = journal.RunIds();
-        throw new Configuration.ConfigurationException(
-        [
-            new Configuration.ConfigurationProblem(path, null, runId,
-                $"there is no run '{runId}'; " + (known.Count == 0 ? "the folder has none (is --runs right?)" : $"the runs are {string.Join(", ", known.Take(20))}")),
-        ]);
+        return events.Count > 0 ? (events, events.Aggregate(RunState.Empty, (state, e) => state.Apply(e))) : throw JournalSource.NoSuchRun(journal, runId);
     }
 
     private sealed record RunSummary(string Run, string Recipe, long Seed, string Status, string? Stage, long Step, long Steps, string Created);

@@ -1,21 +1,8 @@
 using Rlp.Actors.Hosting;
+using Rlp.Actors.Journals;
 using Rlp.Protocol.Runs;
 
 namespace Rlp.Cli.Configuration;
-
-public enum JournalProvider
-{
-    Sqlite,
-}
-
-public enum JournalSynchronous
-{
-    /// <summary>A commit survives the crash of the process; the last commits may be lost when the machine loses power.</summary>
-    Normal,
-
-    /// <summary>A commit survives the loss of power.</summary>
-    Full,
-}
 
 /// <summary>What belongs to the machine and not to the recipe. Only <see cref="Threads"/> can change the bits of a run.</summary>
 public sealed record NodeSettings
@@ -57,13 +44,19 @@ public sealed record NodeSettings
     /// <summary>What the node sends to others at most, in bytes; 0 is no limit.</summary>
     public long WeightBytesPerSecond { get; init; }
 
-    public JournalProvider JournalProvider { get; init; } = JournalProvider.Sqlite;
+    /// <summary>Null: the file journal.db in <see cref="Runs"/>.</summary>
+    public JournalSettings? Journal { get; init; }
 
-    /// <summary>Empty: the file journal.db in <see cref="Runs"/>.</summary>
-    public string JournalConnectionString { get; init; } = "";
-
+    /// <summary>What a commit survives, and how long a run waits for a journal that is away: for the default journal too.</summary>
     public JournalSynchronous JournalSynchronous { get; init; } = JournalSynchronous.Normal;
+
+    public TimeSpan JournalGiveUpAfter { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>The folder that holds one folder per run.</summary>
     public string Runs { get; init; } = "runs";
+
+    /// <summary>The journal of these settings.</summary>
+    /// <param name="runsFolder">The runs folder, where the default journal stands.</param>
+    public JournalSettings JournalOf(string runsFolder) =>
+        (Journal ?? JournalSettings.InFolder(runsFolder)) with { Synchronous = JournalSynchronous, GiveUpAfter = JournalGiveUpAfter };
 }

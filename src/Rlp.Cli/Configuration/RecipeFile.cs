@@ -1,10 +1,12 @@
 using System.Text;
+using System.Text.RegularExpressions;
+using Rlp.Actors.Journals;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Cli.Configuration;
 
 /// <summary>Reads recipes: the defaults of rlp.hocon, over them the recipe file, over that the --set overrides.</summary>
-public static class RecipeFile
+public static partial class RecipeFile
 {
     /// <summary>Where problems of an override are said to be.</summary>
     public const string SetOption = "--set";
@@ -23,19 +25,24 @@ public static class RecipeFile
     /// <exception cref="ConfigurationException">The file is missing, or something in it or in the overrides is wrong.</exception>
     public static LoadedRecipe Load(string path, IReadOnlyList<string> overrides)
     {
-        var (settings, reader, problems) = Open(path, overrides);
+        var problems = new List<ConfigurationProblem>();
+        var (settings, reader) = Read(path, ReadRecipe(path), overrides, problems);
         var read = reader.Read(Path.GetFileNameWithoutExtension(path));
         var node = reader.ReadNode();
         ThrowIfAny(problems);
         return new LoadedRecipe(read, node, CanonicalText(settings, read));
     }
 
-    /// <summary>Reads and checks the configuration of a node: the keys of rlp.hocon that do not belong to a recipe.</summary>
-    /// <exception cref="ConfigurationException">As <see cref="Load"/>; or a key of a recipe stands there.</exception>
-    public static NodeSettings LoadNode(string path, IReadOnlyList<string> overrides)
+    /// <summary>Reads what belongs to the machine only: the file may be a recipe, or a node's configuration, which holds nothing else.</summary>
+    /// <param name="path">Null: the defaults and the overrides alone.</param>
+    /// <param name="overrides">As for <see cref="Load"/>.</param>
+    /// <param name="nothingElse">True: keys of a recipe are refused.</param>
+    /// <exception cref="ConfigurationException">The file is missing, or something in it or in the overrides is wrong.</exception>
+    public static NodeSettings LoadNode(string? path, IReadOnlyList<string> overrides, bool nothingElse = false)
     {
-        var (settings, reader, problems) = Open(path, overrides);
-        foreach (var key in settings.Keys)
+        var problems = new List<ConfigurationProblem>();
+        var (settings, reader) = Read(path ?? SetOption, path is null ? "" : ReadRecipe(path), overrides, problems);
+        foreach (var key in nothingElse ? settings.Keys : [])
             if (settings.Origin(key) is { File: not DefaultsName } origin && !NodeSections.Any(s => key == s || key.StartsWith(s + ".", StringComparison.Ordinal)))
                 problems.Add(new ConfigurationProblem(
                     origin.File, origin.Line, key, $"'{key}' belongs to a recipe, which 'rlp submit' takes; a node has the keys of {string.Join(", ", NodeSections)}"));
@@ -46,17 +53,16 @@ public static class RecipeFile
 
     private static readonly string[] NodeSections = ["node", "cluster", "weights", "journal", "runs"];
 
-    private static (EffectiveSettings Settings, RecipeReader Reader, List<ConfigurationProblem> Problems) Open(string path, IReadOnlyList<string> overrides)
+    private static (EffectiveSettings Settings, RecipeReader Reader) Read(
+        string path, string text, IReadOnlyList<string> overrides, List<ConfigurationProblem> problems)
     {
-        var problems = new List<ConfigurationProblem>();
         var defaults = HoconKeyLocator.Locate(Defaults, DefaultsName, problems);
-        var recipe = HoconKeyLocator.Locate(ReadRecipe(path), path, problems, ReadIfThere);
+        var recipe = HoconKeyLocator.Locate(text, path, problems, ReadIfThere);
         var set = overrides.SelectMany(o => Override(o, problems)).ToList();
         ThrowIfAny(problems);
-
         var settings = new EffectiveSettings([.. defaults, .. recipe, .. set], new KnownKeys(defaults), problems);
         if (!settings.Readable) ThrowIfAny(problems);
-        return (settings, new RecipeReader(new SettingsReader(settings, path, problems)), problems);
+        return (settings, new RecipeReader(new SettingsReader(settings, path, problems)));
     }
 
     private static string CanonicalText(EffectiveSettings settings, Recipe recipe)
@@ -67,13 +73,18 @@ public static class RecipeFile
         if (recipe.Tokenizer.Path is { } tokenizer) paths["tokenizer.path"] = tokenizer;
         foreach (var key in settings.Keys)
         {
-            var value = key == "name" ? HoconText.Written(recipe.Name)
+            var value = key == "journal.connection-string" ? HoconText.Written(WithoutPassword(settings))
+                : key == "name" ? HoconText.Written(recipe.Name)
                 : paths.TryGetValue(key, out var absolute) ? HoconText.Written(absolute)
                 : HoconText.Written(settings.Value(key)!);
             text.Append(key).Append(" = ").Append(value).Append('\n');
         }
         return text.ToString();
     }
+
+    private static string WithoutPassword(EffectiveSettings settings) => JournalSettings.WithoutPassword(
+        Enum.TryParse<JournalProvider>(HoconText.Of(settings.Value("journal.provider")!), ignoreCase: true, out var provider) ? provider : JournalProvider.PostgreSql,
+        HoconText.Of(settings.Value("journal.connection-string")!));
 
     private static IReadOnlyList<HoconAssignment> Override(string text, List<ConfigurationProblem> problems)
     {
@@ -129,8 +140,12 @@ public static class RecipeFile
     {
         if (problems.Count > 0)
             throw new ConfigurationException(
-                [.. problems.Distinct().OrderBy(p => p.File, StringComparer.Ordinal).ThenBy(p => p.Line ?? 0)]);
+                [.. problems.Select(p => p with { Message = Password().Replace(p.Message, "$1=***") }).Distinct().OrderBy(p => p.File, StringComparer.Ordinal).ThenBy(p => p.Line ?? 0)]);
     }
+
+    /// <summary>A password in a value that a problem repeats.</summary>
+    [GeneratedRegex(@"(?i)\b(password|pwd)\s*=\s*[^;""'\s]*")]
+    private static partial Regex Password();
 
     private static string ReadDefaults()
     {

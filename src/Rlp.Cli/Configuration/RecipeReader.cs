@@ -1,4 +1,5 @@
 using Rlp.Actors.Hosting;
+using Rlp.Actors.Journals;
 using Rlp.Corpora;
 using Rlp.Models;
 using Rlp.Models.Tokenizers;
@@ -52,9 +53,9 @@ public sealed class RecipeReader(SettingsReader keys)
         HttpPort = keys.Count("node.http-port", 0, 65535),
         Security = Security(),
         WeightBytesPerSecond = keys.WholeNumber("weights.max-bytes-per-second", 0),
-        JournalProvider = keys.Choice<JournalProvider>("journal.provider"),
-        JournalConnectionString = keys.Text("journal.connection-string"),
+        Journal = Journal(),
         JournalSynchronous = keys.Choice<JournalSynchronous>("journal.synchronous"),
+        JournalGiveUpAfter = keys.Duration("journal.give-up-after", TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)),
         Runs = keys.Name("runs"),
         Name = keys.Text("node.name"),
         Roles = keys.List("node.roles", [NodeSettings.Coordinator, .. NodeSettings.WorkerRoles]),
@@ -100,6 +101,29 @@ public sealed class RecipeReader(SettingsReader keys)
         var full = Path.GetFullPath(path, keys.FolderOf(key));
         if (!File.Exists(full)) keys.Refuse(key, $"'{key}' is '{path}'; there is no file {full}");
         return full;
+    }
+
+    /// <summary>Null where neither key says anything: the file of the runs folder, which `--runs` may still change.</summary>
+    private JournalSettings? Journal()
+    {
+        const string key = "journal.connection-string";
+        var (provider, text) = (keys.Choice<JournalProvider>("journal.provider"), keys.Text(key));
+        if (text.Length == 0)
+        {
+            if (provider != JournalProvider.Sqlite)
+                keys.Refuse(key, $"'{key}' is empty; provider {provider.ToString().ToLowerInvariant()} needs one, such as \"Host=db.example;Database=rlp;Username=rlp\"");
+            return null;
+        }
+        try
+        {
+            return JournalSettings.Of(provider, text);
+        }
+        catch (ArgumentException e)
+        {
+            // The value may hold a password: it is not repeated.
+            keys.Refuse(key, $"'{key}' cannot be used: {e.Message}");
+            return null;
+        }
     }
 
     private ModelSettings Model()

@@ -134,6 +134,18 @@ public sealed class SettingsReader(EffectiveSettings settings, string file, List
         return null;
     }
 
+    /// <summary>A time with its unit: 90s, 30m, 2h.</summary>
+    public TimeSpan Duration(string key, TimeSpan atLeast, TimeSpan atMost)
+    {
+        if (Written(key) is not { } text) return atLeast;
+        var unit = text.Length == 0 ? 0.0 : text[^1] switch { 's' => 1, 'm' => 60, 'h' => 3600, 'd' => 86400, _ => 0 };
+        if (unit > 0 && double.TryParse(text[..^1].TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+            && number * unit >= atLeast.TotalSeconds && number * unit <= atMost.TotalSeconds)
+            return TimeSpan.FromSeconds(number * unit);
+        Expect(key, $"a time from {atLeast.TotalSeconds:0.#}s to {atMost.TotalDays:0.#}d, with its unit s, m, h or d, such as 90s or 2h");
+        return atLeast;
+    }
+
     /// <summary>Adds a problem about the value of a key, where that value was set.</summary>
     public void Refuse(string key, string message)
     {

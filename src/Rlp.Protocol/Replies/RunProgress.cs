@@ -86,6 +86,9 @@ public sealed record RunNotice : IRunProgress
 {
     [ProtoMember(1)] public string RunId { get; init; } = "";
     [ProtoMember(2)] public string Message { get; init; } = "";
+
+    /// <summary>True where the run's entity ends now and another one takes its place: the progress goes on from that one.</summary>
+    [ProtoMember(3)] public bool Suspended { get; init; }
 }
 
 /// <summary>The last progress message: the run is completed, paused or failed.</summary>

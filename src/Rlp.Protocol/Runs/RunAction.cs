@@ -22,6 +22,9 @@ public abstract record RunAction
 
     public sealed record Load(WireCursor From) : RunAction;
 
+    /// <summary>Read the stage's steps from the journal again: a replay begins before those that the state keeps.</summary>
+    public sealed record RecallSteps(string Stage) : RunAction;
+
     /// <summary>Have these lanes of a step sampled and scored.</summary>
     public sealed record ExecuteLanes(StepPlanned Step, IReadOnlyList<LanePlan> Lanes) : RunAction;
 

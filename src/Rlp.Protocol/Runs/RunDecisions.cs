@@ -52,7 +52,7 @@ public static class RunDecisions
         if (MissingRole(execution, RolesOf(stage.Plan)) is { } role)
             return new RunAction.Open(role);
         if (execution.EngineStep < stage.Applied)
-            return Work(state, execution, stage.Plan, stage.Steps[(int)execution.EngineStep].Planned);
+            return Work(state, execution, stage.Plan, stage.PlanOf(execution.EngineStep + 1)!);
         if (CheckpointDue(stage) && !HasCheckpoint(state, execution, stage))
             return new RunAction.CommitCheckpoint(stage.Applied, stage.Cursor);
         if (EvaluationDue(stage))
@@ -165,7 +165,7 @@ public static class RunDecisions
         };
         if (step.Step <= stage.Applied)
         {
-            return Difference(stage.Steps[(int)step.Step - 1].Applied, applied) is { } difference
+            return Difference(stage.StepAt(step.Step)!.Applied, applied) is { } difference
                 ? new StepDecision(Diverged(state, step.Step, difference), execution, applied, Replayed: true)
                 : new StepDecision([], after, applied, Replayed: true);
         }
@@ -292,12 +292,12 @@ public static class RunDecisions
 
     private static RunAction OpenFrom(RunState state, Execution execution, StageState stage)
     {
-        // Older ones than the last two are pruned.
-        var own = state.Checkpoints.Where(c => c.Stage == stage.Plan.Id).DistinctBy(c => c.Step).OrderByDescending(c => c.Step).Take(2)
-            .FirstOrDefault(c => !execution.Unusable.Contains(c.Path));
+        var own = state.UsableCheckpoints(stage.Plan.Id).FirstOrDefault(c => !execution.Unusable.Contains(c.Path));
         if (own is null && stage.StartedFrom is { } from && execution.Unusable.Contains(from.Path))
             return LostCheckpoint(from, $"stage '{stage.Plan.Id}'");
-        return new RunAction.SwitchEngines(stage.Plan.Id, own ?? stage.StartedFrom, Comparing: false);
+        return (own?.Step ?? 0) < stage.StepsBefore
+            ? new RunAction.RecallSteps(stage.Plan.Id)
+            : new RunAction.SwitchEngines(stage.Plan.Id, own ?? stage.StartedFrom, Comparing: false);
     }
 
     private static RunAction.GiveUp LostCheckpoint(WireCheckpoint? checkpoint, string user) => new(

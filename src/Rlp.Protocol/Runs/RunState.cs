@@ -12,23 +12,33 @@ public sealed record PlannedStep(StepPlanned Plan, ImmutableDictionary<int, Acce
 
 /// <summary>
 /// The stage that was started last. <see cref="Planned"/> are the steps after the last applied one, in order: at most the stage's staleness
-/// beyond the first.
+/// beyond the first. <see cref="Steps"/> are the applied ones that a replay may begin with: those after the older of the stage's last two
+/// checkpoints. The <see cref="StepsBefore"/> before them stand in the journal only.
 /// </summary>
 public sealed record StageState(
     StagePlan Plan,
     WireCheckpoint? StartedFrom,
     WireCursor Cursor,
+    long StepsBefore,
     ImmutableList<JournaledStep> Steps,
     ImmutableList<PlannedStep> Planned,
     ImmutableHashSet<long> Evaluated,
     double Seconds,
     bool Completed)
 {
-    public long Applied => Steps.Count;
+    public long Applied => StepsBefore + Steps.Count;
 
-    /// <summary>The journaled plan of a step; null where there is none.</summary>
+    /// <summary>The applied step; null where it is not applied, or not kept.</summary>
+    public JournaledStep? StepAt(long step) => step > StepsBefore && step <= Applied ? Steps[(int)(step - StepsBefore) - 1] : null;
+
+    /// <summary>The journaled plan of a step; null where there is none, or not kept.</summary>
     public StepPlanned? PlanOf(long step) =>
-        step <= Applied ? Steps[(int)step - 1].Planned : step - Applied <= Planned.Count ? Planned[(int)(step - Applied) - 1].Plan : null;
+        step <= Applied ? StepAt(step)?.Planned : step - Applied <= Planned.Count ? Planned[(int)(step - Applied) - 1].Plan : null;
+
+    /// <summary>The same without the steps up to this one.</summary>
+    internal StageState WithoutStepsTo(long step) => step <= StepsBefore
+        ? this
+        : this with { StepsBefore = step, Steps = Steps.RemoveRange(0, (int)(step - StepsBefore)) };
 }
 
 /// <summary>Where a run stands: a pure function of its journal.</summary>
@@ -78,12 +88,13 @@ public sealed record RunState
         StageStarted e => this with
         {
             Stage = new StageState(
-                Plan.Stages.First(s => s.Id == e.Stage), e.From, new WireCursor(), [], [], [], 0, false),
+                Plan.Stages.First(s => s.Id == e.Stage), e.From, new WireCursor(), 0, [], [], [], 0, false),
         },
         StepPlanned e => this with { Stage = Open(InStage(e.Stage, e.Step, 1 + (Stage?.Planned.Count ?? 0), e), e) },
         GroupsAccepted e => this with { Stage = Accept(InStage(e.Stage, e.Step, AheadOf(e.Step), e), e) },
         StepApplied e => this with { Stage = Close(InStage(e.Stage, e.Step, 1, e), e) },
-        CheckpointCommitted e => this with { Checkpoints = Checkpoints.Add(new WireCheckpoint { Stage = e.Stage, Step = e.Step, Path = e.Path, Sha256 = e.Sha256 }) },
+        CheckpointCommitted e => (this with { Checkpoints = Checkpoints.Add(new WireCheckpoint { Stage = e.Stage, Step = e.Step, Path = e.Path, Sha256 = e.Sha256 }) })
+            .WithoutUnneededSteps(),
         StageEvaluated { Compared: true } e => this with { Compared = Compared.Add(e.Stage) },
         StageEvaluated e => this with { Stage = InStage(e.Stage, e.Step, 0, e) is var s ? s with { Evaluated = s.Evaluated.Add(e.Step) } : null },
         StageCompleted e => this with
@@ -106,6 +117,35 @@ public sealed record RunState
         var steps = Plan.Stages.FirstOrDefault(s => s.Id == stage)?.Steps;
         return Checkpoints.FindLast(c => c.Stage == stage && c.Step == steps);
     }
+
+    /// <summary>The checkpoints that a stage can go on from, newest first: older ones than the last two are pruned.</summary>
+    public IEnumerable<WireCheckpoint> UsableCheckpoints(string stage) =>
+        Checkpoints.Where(c => c.Stage == stage).Reverse().DistinctBy(c => c.Step).OrderByDescending(c => c.Step).Take(2);
+
+    /// <summary>
+    /// The state with all applied steps of the stage in work, as the run's events hold them: for a replay that begins further back than
+    /// what is kept, because no checkpoint of the stage could be opened.
+    /// </summary>
+    public RunState WithAllSteps(IEnumerable<IRunEvent> events)
+    {
+        if (Stage is not { StepsBefore: > 0 } stage)
+            return this;
+        var plans = new Dictionary<long, StepPlanned>();
+        var steps = ImmutableList.CreateBuilder<JournaledStep>();
+        foreach (var e in events)
+            if (e is StepPlanned planned && planned.Stage == stage.Plan.Id)
+                plans[planned.Step] = planned;
+            else if (e is StepApplied applied && applied.Stage == stage.Plan.Id && applied.Step <= stage.StepsBefore && plans.Remove(applied.Step, out var plan))
+                steps.Add(new JournaledStep(plan, applied with { Metrics = [] }));
+        return steps.Count == stage.StepsBefore
+            ? this with { Stage = stage with { StepsBefore = 0, Steps = stage.Steps.InsertRange(0, steps) } }
+            : throw new InvalidOperationException($"the journal holds {steps.Count} of the first {stage.StepsBefore} steps of stage '{stage.Plan.Id}'");
+    }
+
+    private RunState WithoutUnneededSteps() =>
+        Stage is { } stage && UsableCheckpoints(stage.Plan.Id).Skip(1).FirstOrDefault() is { } oldest
+            ? this with { Stage = stage.WithoutStepsTo(oldest.Step) }
+            : this;
 
     /// <summary>How far the step is ahead of the applied ones where it is planned; else 1, which only the next step is.</summary>
     private int AheadOf(long step) => Stage is { } stage && step > stage.Applied && stage.PlanOf(step) is not null ? (int)(step - stage.Applied) : 1;

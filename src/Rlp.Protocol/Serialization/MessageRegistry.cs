@@ -5,6 +5,7 @@ using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Queries;
 using Rlp.Protocol.Replies;
+using Rlp.Protocol.Runs;
 
 namespace Rlp.Protocol.Serialization;
 
@@ -97,6 +98,8 @@ public static class MessageRegistry
         ("lease-revoked/1", typeof(LeaseRevoked)),
         ("drain-node/1", typeof(DrainNode)),
         ("node-drained/1", typeof(NodeDrained)),
+        ("run-snapshot/1", typeof(RunSnapshot)),
+        ("snapshot-state/1", typeof(SnapshotState)),
     ];
 
     private static readonly FrozenDictionary<string, Type> Types = Messages.ToFrozenDictionary(m => m.Manifest, m => m.Type);

@@ -26,7 +26,9 @@ public sealed class DocumentedDefaultsTests
         ["corpora.*.separator"] = "\"--\"",
         ["compare.corpus"] = "plain",
         ["node.memory"] = "2GiB",
+        ["journal.connection-string"] = "\"Data Source=other.db\"",
         ["journal.synchronous"] = "full",
+        ["journal.give-up-after"] = "2h",
         ["node.host"] = "\"0.0.0.0\"",
         ["node.allow-plaintext"] = "true",
         ["node.roles"] = "[learner]",
@@ -42,7 +44,7 @@ public sealed class DocumentedDefaultsTests
         ["rlp.activation-checkpointing"] = "true",
     };
 
-    /// <summary>Keys that have one valid value today, or need a folder or files: tested below.</summary>
+    /// <summary>Keys that need another key, a folder or files: tested below.</summary>
     private static readonly string[] Apart =
     [
         "journal.provider", "model.path", "tokenizer.path",
@@ -111,7 +113,7 @@ public sealed class DocumentedDefaultsTests
     [Fact]
     public void The_provider_of_the_journal_is_read() =>
         Assert.Equal(
-            ["x.hocon:6: 'journal.provider' is 'oracle'; expected sqlite"],
+            ["x.hocon:6: 'journal.provider' is 'oracle'; expected sqlite or postgresql"],
             RecipeText.Problems(RecipeText.Least + "journal.provider = oracle"));
 
     [Fact]

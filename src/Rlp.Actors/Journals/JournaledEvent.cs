@@ -1,0 +1,6 @@
+using Rlp.Protocol.Events;
+
+namespace Rlp.Actors.Journals;
+
+/// <summary>An event as the journal holds it: its number in the run's journal, counted from 1, and when it was written.</summary>
+public sealed record JournaledEvent(long Number, DateTimeOffset At, string Manifest, IRunEvent Event);
