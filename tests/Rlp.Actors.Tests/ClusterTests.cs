@@ -1,4 +1,7 @@
+using Akka.Actor;
+using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
+using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
 using Rlp.Training.Recipes;
 
@@ -121,6 +124,17 @@ public sealed class ClusterTests : IDisposable
         await SeriesIsThatOfOneNodeAsync(cluster["boss"], recipe);
         Assert.Contains(cluster["boss"].Journal.Events("r"), e => e is CheckpointCommitted { Stage: "rlp", Step: 4 or 5 });
         Assert.Equal(recipe.Stages.Sum(s => s.Steps), cluster.Engines.Calls.Count(c => c.Contains(" learn ")));
+    }
+
+    [Fact]
+    public async Task A_message_of_several_megabytes_passes_between_nodes()
+    {
+        await using var cluster = new TestCluster(folder.Path, new FakeEngines());
+        await cluster.AddAsync("a", true);
+        var other = Akka.Cluster.Cluster.Get((await cluster.AddAsync("b", false)).System).SelfAddress;
+        var asked = new AcquireLease { RunId = "r", MemoryBytes = { ["all"] = long.MaxValue / 2 }, Remedy = new string('x', 8_000_000) };
+        var refused = await cluster["a"].System.ActorSelection($"{other}/user/node").Ask<LeaseRefused>(asked, TimeSpan.FromSeconds(20));
+        Assert.Contains(asked.Remedy, refused.Message);
     }
 
     [Fact]

@@ -63,7 +63,7 @@ public sealed record NodeOptions
     public TimeSpan EngineDeadline { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>An engine call without an answer for so long is named in the log and to the run's subscribers.</summary>
-    public TimeSpan WarnAfter { get; init; } = TimeSpan.FromMinutes(1);
+    public TimeSpan WarnAfter { get; init; } = TimeSpan.FromSeconds(45);
 
     /// <summary>Work that no lane entity has begun after so long is sent again.</summary>
     public TimeSpan LaneStartWithin { get; init; } = TimeSpan.FromSeconds(3);

@@ -14,19 +14,29 @@ internal static class RunsCommand
 {
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    public static Command Create() => new("runs", "Looks at the runs of a folder.\n\nExamples:\n  rlp runs list\n  rlp runs show arithmetic-1\n  rlp runs digests arithmetic-1 --json\n  rlp runs events arithmetic-1 --stage rlp --step 12\n"
-        + "  rlp runs list --config hocon/cluster/node.hocon")
+    public static Command Create()
     {
-        List(), Show(), Digests(), RunsEventsCommand.Create(),
-    };
+        var command = new Command("runs", "Looks at the runs of a folder.\n\nExamples:\n  rlp runs list\n  rlp runs show arithmetic-1\n  rlp runs digests arithmetic-1 --json\n  rlp runs events arithmetic-1 --stage rlp --step 12\n"
+            + "  rlp runs list --config hocon/cluster/one.hocon\n  rlp runs show arithmetic-1 --to 127.0.0.1:7001\n  rlp runs pause arithmetic-1 --to 127.0.0.1:7001")
+        {
+            List(), Show(), Digests(), RunsEventsCommand.Create(),
+        };
+        foreach (var control in ClusterRuns.Controls()) command.Add(control);
+        return command;
+    }
 
     private static Command List()
     {
         var (source, json) = (new JournalSource(), CommonOptions.Json("One JSON object per run."));
         var command = new Command("list", "Every run with its status and step.") { json };
         source.AddTo(command);
+        var (to, tokenFile) = (CommonOptions.To(), CommonOptions.TokenFile());
+        command.Add(to);
+        command.Add(tokenFile);
         command.SetAction((arguments, _) => FailureReport.Guard(() =>
         {
+            if (arguments.GetValue(to) is { } node && arguments.GetValue(tokenFile) is var token)
+                return ClusterRuns.ListAsync(node, token, arguments.GetValue(json));
             var all = source.Of(arguments).Journal.Runs();
             if (arguments.GetValue(json))
             {
@@ -49,8 +59,13 @@ internal static class RunsCommand
         var (source, json) = (new JournalSource(), CommonOptions.Json("One JSON object."));
         var command = new Command("show", "One run: status, stages, checkpoints, comparison.") { run, json };
         source.AddTo(command);
+        var (to, tokenFile) = (CommonOptions.To(), CommonOptions.TokenFile());
+        command.Add(to);
+        command.Add(tokenFile);
         command.SetAction((arguments, _) => FailureReport.Guard(() =>
         {
+            if (arguments.GetValue(to) is { } node && arguments.GetValue(tokenFile) is var token)
+                return ClusterRuns.ShowAsync(node, token, arguments.GetValue(run)!, arguments.GetValue(json));
             var (journal, runsFolder) = source.Of(arguments);
             var (events, state) = Find(journal, arguments.GetValue(run)!);
             var steps = events.OfType<StepApplied>().ToLookup(e => e.Stage);
@@ -119,8 +134,13 @@ internal static class RunsCommand
         var (source, json) = (new JournalSource(), CommonOptions.Json("One JSON object per applied step."));
         var command = new Command("digests", "The digests of every applied step: equal runs print equal lines.") { run, json };
         source.AddTo(command);
+        var (to, tokenFile) = (CommonOptions.To(), CommonOptions.TokenFile());
+        command.Add(to);
+        command.Add(tokenFile);
         command.SetAction((arguments, _) => FailureReport.Guard(() =>
         {
+            if (arguments.GetValue(to) is { } node && arguments.GetValue(tokenFile) is var token)
+                return ClusterRuns.DigestsAsync(node, token, arguments.GetValue(run)!);
             var steps = Find(source.Of(arguments).Journal, arguments.GetValue(run)!).Events.OfType<StepApplied>();
             if (arguments.GetValue(json))
             {
