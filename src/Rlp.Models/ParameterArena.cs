@@ -151,15 +151,21 @@ public sealed class ParameterArena : IDisposable
         if (!ReferenceEquals(leafGradients, Gradients)) leafGradients?.zero_();
     }
 
-    /// <summary>Lower-case hexadecimal SHA-256 of the bytes of <see cref="Master"/>.</summary>
+    /// <summary>
+    /// Lower-case hexadecimal SHA-256 of the bytes of <see cref="Master"/>; on an accelerator of their <see cref="DeviceDigest"/>, so that digests are
+    /// comparable on one kind of device.
+    /// </summary>
     public string Sha256()
     {
+        using var noGradient = no_grad();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var factors = Master.device_type == TorchSharp.DeviceType.CPU ? null : DeviceDigest.Factors(Master.device);
         for (long i = 0; i < Master.numel(); i += HashedAtOnce)
         {
-            using var part = Master.narrow(0, i, Math.Min(HashedAtOnce, Master.numel() - i));
-            using var cpu = part.cpu();
-            hash.AppendData(cpu.bytes);
+            using var scope = NewDisposeScope();
+            var part = Master.narrow(0, i, Math.Min(HashedAtOnce, Master.numel() - i));
+            if (factors is not null) part = DeviceDigest.Sums(part.to(float32), factors).cpu();
+            hash.AppendData(part.bytes);
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }

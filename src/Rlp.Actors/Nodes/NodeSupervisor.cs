@@ -24,7 +24,7 @@ internal sealed class NodeSupervisor : ReceiveActor
     public NodeSupervisor(NodeOptions options)
     {
         this.options = options;
-        leases = new DeviceLeases("the CPU", options.Threads, options.MemoryBytes);
+        leases = new DeviceLeases(options.Device, options.Threads, options.MemoryBytes);
         Receive<AcquireLease>(Acquire);
         Receive<ReleaseLease>(release => Return(release.RunId));
         Receive<GetNodeStatus>(_ => Sender.Tell(new NodeStatus { Leases = [.. leases.Granted], Cores = options.Threads, MemoryBytes = options.MemoryBytes }));

@@ -24,6 +24,7 @@ public sealed class DocumentedDefaultsTests
         ["corpora.*.thought-form"] = "totals",
         ["corpora.*.separator"] = "\"--\"",
         ["compare.corpus"] = "plain",
+        ["node.device"] = "cuda",
         ["node.memory"] = "2GiB",
         ["journal.synchronous"] = "full",
         ["node.host"] = "\"0.0.0.0\"",
