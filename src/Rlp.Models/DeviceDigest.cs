@@ -1,4 +1,6 @@
+using Rlp.Models.Kernels;
 using Rlp.Objective;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Rlp.Models;
@@ -7,13 +9,20 @@ namespace Rlp.Models;
 /// A digest of float32 values that an accelerator computes where they lie: bringing a large model to the host and hashing it there would take longer
 /// than a step. Integer sums have the same bits in whatever order they are taken.
 /// </summary>
-internal static class DeviceDigest
+internal static unsafe class DeviceDigest
 {
     private const long Width = 1 << 16; // values of one sum
 
     private const long Significand = 1L << 34; // its 24 bits as a whole number, and below it ten bits for the exponent
 
     private static readonly long[] Odd = OddNumbers();
+
+    // TorchSharp does not bind view(dtype); libtorch exports it with a C interface: tensor, type, result; an error where not zero.
+    private static readonly delegate* unmanaged<nint, int, nint*, int> ViewOnCpu =
+        (delegate* unmanaged<nint, int, nint*, int>)NativeSymbols.Find("aoti_torch_cpu_view_dtype");
+
+    private static readonly delegate* unmanaged<nint, int, nint*, int> ViewOnCuda =
+        (delegate* unmanaged<nint, int, nint*, int>)NativeSymbols.FindCuda("aoti_torch_cuda_view_dtype");
 
     /// <summary>An odd number for each place, [<see cref="Width"/>] int64: what <see cref="Sums"/> takes.</summary>
     public static Tensor Factors(Device device) => tensor(Odd, device: device);
@@ -26,9 +35,25 @@ internal static class DeviceDigest
     {
         using var scope = NewDisposeScope();
         var missing = (Width - (values.numel() % Width)) % Width;
-        var (significands, exponents) = (missing > 0 ? nn.functional.pad(values, [0, missing]) : values).frexp();
-        var bits = significands.TimesInPlace(Significand).to(int64).PlusInPlace(exponents); // exact
-        return bits.view(-1, Width).mul_(factors).sum(1).MoveToOuterDisposeScope();
+        if (missing > 0) values = nn.functional.pad(values, [0, missing]);
+        return (Viewed(values) ?? Composed(values)).view(-1, Width).mul(factors).sum(1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Each value's bits as they lie, [n] int32; null where libtorch gives no such view.</summary>
+    internal static Tensor? Viewed(Tensor values)
+    {
+        var view = values.device_type switch { DeviceType.CPU => ViewOnCpu, DeviceType.CUDA => ViewOnCuda, _ => null };
+        if (view is null) return null;
+        nint bits;
+        return view(values.Handle, (int)ScalarType.Int32, &bits) == 0 ? Tensor.UnsafeCreateTensor(bits)
+            : throw new InvalidOperationException("libtorch shows no bits of float32 values; the reason is on the error stream");
+    }
+
+    /// <summary>A whole number for each value that no other value has, but for the two zeros: [n] int64.</summary>
+    internal static Tensor Composed(Tensor values)
+    {
+        var (significands, exponents) = values.frexp();
+        return significands.TimesInPlace(Significand).to(int64).PlusInPlace(exponents); // exact
     }
 
     private static long[] OddNumbers()
