@@ -42,7 +42,8 @@ internal static unsafe class DeviceDigest
     /// <summary>Each value's bits as they lie, [n] int32; null where libtorch gives no such view.</summary>
     internal static Tensor? Viewed(Tensor values)
     {
-        var view = values.device_type switch { DeviceType.CPU => ViewOnCpu, DeviceType.CUDA => ViewOnCuda, _ => null };
+        var device = values.device_type;
+        delegate* unmanaged<nint, int, nint*, int> view = device == DeviceType.CPU ? ViewOnCpu : device == DeviceType.CUDA ? ViewOnCuda : null;
         if (view is null) return null;
         nint bits;
         return view(values.Handle, (int)ScalarType.Int32, &bits) == 0 ? Tensor.UnsafeCreateTensor(bits)
