@@ -57,12 +57,15 @@ internal static class GpuSection
         if (peaks is not null)
             notes.Add(string.Create(CultureInfo.InvariantCulture,
                 $"the card's peaks as PyTorch reaches them: {peaks["bfloat16"] / 1e12:0} TFLOP/s in bf16, {peaks["float32"] / 1e12:0} in fp32, copies at {peaks["copy"] / 1e12:0.00} TB/s"));
+        // The peer has the card to itself: what libtorch's allocator has once taken in this process it does not give back.
+        (Shape Shape, ScalarType Dtype)[] models = [.. shapes.Select(s => (s, ScalarType.BFloat16)), (shapes[0], ScalarType.Float32)];
+        DecodeCase[] Cases(ScalarType dtype) => dtype == ScalarType.BFloat16 ? cases : [cases[cases.Length / 2]];
+        var theirs = models.Select(m => (Decoding: AskDecoding(peer, m.Shape, m.Dtype, Cases(m.Dtype), settings), Learning: AskLearning(peer, m.Shape, m.Dtype, settings))).ToList();
         var tables = new List<FigureTable>();
-        foreach (var shape in shapes)
+        foreach (var ((shape, dtype), answers) in models.Zip(theirs))
         {
-            var dtypes = shape == shapes[0] ? new[] { ScalarType.BFloat16, ScalarType.Float32 } : [ScalarType.BFloat16];
-            foreach (var dtype in dtypes) tables.Add(Decoding(shape, dtype, dtype == ScalarType.BFloat16 ? cases : [cases[cases.Length / 2]], device, peer, settings));
-            foreach (var dtype in dtypes) tables.Add(Learning(shape, dtype, device, peer, peaks, settings));
+            tables.Add(Decoding(shape, dtype, Cases(dtype), device, answers.Decoding, settings));
+            tables.Add(Learning(shape, dtype, device, answers.Learning, peaks, settings));
         }
         notes.AddRange(
         [
@@ -77,9 +80,8 @@ internal static class GpuSection
         return new SectionReport("gpu", tables, notes);
     }
 
-    private static FigureTable Decoding(Shape shape, ScalarType dtype, DecodeCase[] cases, Device device, TorchPeer peer, BenchmarkSettings settings)
-    {
-        var theirs = peer.Ask("decode", new()
+    private static JsonElement? AskDecoding(TorchPeer peer, Shape shape, ScalarType dtype, DecodeCase[] cases, BenchmarkSettings settings) =>
+        peer.Ask("decode", new()
         {
             ["config"] = TorchPeer.Config(shape.Config),
             ["dtype"] = Name(dtype),
@@ -87,6 +89,9 @@ internal static class GpuSection
             ["repeats"] = settings.Repeats,
             ["graph"] = true,
         });
+
+    private static FigureTable Decoding(Shape shape, ScalarType dtype, DecodeCase[] cases, Device device, JsonElement? theirs, BenchmarkSettings settings)
+    {
         using var model = new BenchmarkModel(shape.Config, trainable: false, device, dtype);
         var figures = new List<Figure>();
         for (var i = 0; i < cases.Length; i++)
@@ -103,20 +108,28 @@ internal static class GpuSection
         return new FigureTable($"Decoding, {shape.Name}: {model.Description}", figures);
     }
 
-    private static FigureTable Learning(
-        Shape shape, ScalarType dtype, Device device, TorchPeer peer, Dictionary<string, double>? peaks, BenchmarkSettings settings)
+    private static (int Count, int Length)[] Documents(BenchmarkSettings settings) => settings.Quick ? [(2, 32)] : [(8, 256), (64, 320)];
+
+    private static DecodeCase Thoughts(BenchmarkSettings settings) => settings.Quick ? new(2, 4, 24, 8) : new(4, 16, 256, 64);
+
+    private static JsonElement? AskLearning(TorchPeer peer, Shape shape, ScalarType dtype, BenchmarkSettings settings)
     {
-        (int Count, int Length)[] documents = settings.Quick ? [(2, 32)] : [(8, 256), (64, 320)];
-        var (groups, groupSize, prefix, thought) = settings.Quick ? (2, 4, 24, 8) : (4, 16, 256, 64);
-        var theirs = peer.Ask("learn", new()
+        var thoughts = Thoughts(settings);
+        return peer.Ask("learn", new()
         {
             ["config"] = TorchPeer.Config(shape.Config),
             ["dtype"] = Name(dtype),
-            ["documents"] = documents.Select(d => new[] { d.Count, d.Length }),
-            ["thoughts"] = new[] { new[] { groups, groupSize, prefix, thought } },
+            ["documents"] = Documents(settings).Select(d => new[] { d.Count, d.Length }),
+            ["thoughts"] = new[] { new[] { thoughts.Groups, thoughts.GroupSize, thoughts.Prefix, thoughts.NewTokens } },
             ["micro_batch_tokens"] = shape.MicroBatchTokens,
             ["repeats"] = settings.Repeats,
         });
+    }
+
+    private static FigureTable Learning(
+        Shape shape, ScalarType dtype, Device device, JsonElement? theirs, Dictionary<string, double>? peaks, BenchmarkSettings settings)
+    {
+        var documents = Documents(settings);
         using var model = new BenchmarkModel(shape.Config, trainable: true, device, dtype);
         double? peak = peaks is not null && peaks.TryGetValue(Name(dtype), out var value) ? value : null;
         var figures = new List<Figure>();
@@ -132,16 +145,21 @@ internal static class GpuSection
             figures.Add(Figure.Of($"batch {count} x {length}", "tokens/s", [.. seconds.Select(s => count * length / s)], "PyTorch", Rates(theirs, "documents", i)));
             figures.Add(Utilisation(seconds, flops, peak));
         }
-        {
-            using var sampler = ExactThoughts.Sampler(model, thought);
-            var sampled = ExactThoughts.Sample(sampler, 1, model.Positions(groups, prefix - 1), groupSize, thought);
-            ScoredGroup[] scored = [.. sampled.Select(g => new ScoredGroup(g, -8.0))];
-            using var learner = new Learner(model.Decoder, model.Tokenizer, ExactThoughts.RlpStage(groups, groupSize, thought, shape.MicroBatchTokens));
-            var rates = InTurns.Measure($"{shape.Name} {Name(dtype)}, learner RLP", settings.Repeats,
-                () => groups * groupSize * thought / InTurns.Seconds(() => learner.ApplyRlp(++step, scored)))[0];
-            figures.Add(Figure.Of($"{groups} groups of {groupSize}, prefix {prefix}, thoughts of {thought}", "thought tokens/s", rates, "PyTorch", Rates(theirs, "thoughts", 0)));
-        }
+        figures.Add(Rlp(model, shape, dtype, Rates(theirs, "thoughts", 0), settings));
         return new FigureTable($"Learning, {shape.Name}: {model.Description}", figures);
+    }
+
+    private static Figure Rlp(BenchmarkModel model, Shape shape, ScalarType dtype, double[]? theirs, BenchmarkSettings settings)
+    {
+        var (groups, groupSize, prefix, thought) = Thoughts(settings);
+        using var sampler = ExactThoughts.Sampler(model, thought);
+        var sampled = ExactThoughts.Sample(sampler, 1, model.Positions(groups, prefix - 1), groupSize, thought);
+        ScoredGroup[] scored = [.. sampled.Select(g => new ScoredGroup(g, -8.0))];
+        using var learner = new Learner(model.Decoder, model.Tokenizer, ExactThoughts.RlpStage(groups, groupSize, thought, shape.MicroBatchTokens));
+        long step = 0;
+        var rates = InTurns.Measure($"{shape.Name} {Name(dtype)}, learner RLP", settings.Repeats,
+            () => groups * groupSize * thought / InTurns.Seconds(() => learner.ApplyRlp(++step, scored)))[0];
+        return Figure.Of($"{groups} groups of {groupSize}, prefix {prefix}, thoughts of {thought}", "thought tokens/s", rates, "PyTorch", theirs);
     }
 
     private static Figure Utilisation(double[] seconds, double flops, double? peak)

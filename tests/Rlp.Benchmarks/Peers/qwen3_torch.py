@@ -39,12 +39,12 @@ class Attention(nn.Module):
             if length > 1:
                 y = F.scaled_dot_product_attention(q, keys, values, is_causal=True, enable_gqa=True)
             else:  # query heads that share keys become rows of queries: no copy of the keys
-                y = F.scaled_dot_product_attention(q.reshape(batch, self.kv, -1, self.dim), keys, values).view(batch, self.heads, 1, self.dim)
+                y = F.scaled_dot_product_attention(q.reshape(batch, self.kv, -1, self.dim), keys, values).reshape(batch, self.heads, 1, self.dim)
         else:  # shapes that do not depend on the position, for a CUDA graph
             keys, values = cache
             keys.index_copy_(2, position, k)
             values.index_copy_(2, position, v)
-            y = F.scaled_dot_product_attention(q.reshape(batch, self.kv, -1, self.dim), keys, values, attn_mask=mask).view(batch, self.heads, 1, self.dim)
+            y = F.scaled_dot_product_attention(q.reshape(batch, self.kv, -1, self.dim), keys, values, attn_mask=mask).reshape(batch, self.heads, 1, self.dim)
         return self.o_proj(y.transpose(1, 2).reshape(batch, length, -1))
 
 
