@@ -18,6 +18,7 @@ internal sealed class ForkedRows
             rows[row] = ((long)state.ParentRows[row] * Most) + nth[row];
             rectangle[rows[row]] = row;
         }
+        if (rectangle.Length == rows.Length && rows.Index().All(row => row.Index == row.Item)) return;
         ToRectangle = index(rectangle);
         ToRows = index(rows);
     }
@@ -25,9 +26,9 @@ internal sealed class ForkedRows
     /// <summary>Rows of the parent that has most.</summary>
     public int Most { get; }
 
-    /// <summary>The row at each place of the rectangle, [parents * most] int64.</summary>
-    public Tensor ToRectangle { get; }
+    /// <summary>The row at each place of the rectangle, [parents * most] int64; null where the rows fill it in their order.</summary>
+    public Tensor? ToRectangle { get; }
 
-    /// <summary>The place of each row, [rows] int64.</summary>
-    public Tensor ToRows { get; }
+    /// <summary>The place of each row, [rows] int64; null as <see cref="ToRectangle"/>.</summary>
+    public Tensor? ToRows { get; }
 }

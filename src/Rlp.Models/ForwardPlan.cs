@@ -9,9 +9,10 @@ internal sealed class ForwardPlan : IDisposable
     private readonly Device device;
     private readonly List<Tensor> kept = [];
     private readonly Lazy<Tensor> positions;
-    private readonly Lazy<Tensor> packing;
+    private readonly Lazy<Tensor?> packing;
     private readonly Lazy<IReadOnlyList<SequenceRectangle>> rectangles;
     private readonly Lazy<ForkedRows> forked;
+    private (Tensor Cosine, Tensor Sine)? rotation;
 
     public ForwardPlan(PackedSequences tokens, DecoderState? state)
     {
@@ -42,6 +43,14 @@ internal sealed class ForwardPlan : IDisposable
     /// </summary>
     public IReadOnlyList<SequenceRectangle> Parts => rectangles.Value;
 
+    /// <summary>What a layer turns queries and keys by, [M, 1, headDim] each: the same in all of them.</summary>
+    public (Tensor Cosine, Tensor Sine) Rotation(RotaryEmbedding rotary, ScalarType type)
+    {
+        if (rotation is { } made) return made;
+        var (cosine, sine) = rotary.At(PositionIndex, LastPosition, type);
+        return (rotation = (Keep(cosine), Keep(sine))).Value;
+    }
+
     /// <summary>Which rows of the state share a prefix.</summary>
     public ForkedRows Forked => forked.Value;
 
@@ -53,7 +62,11 @@ internal sealed class ForwardPlan : IDisposable
     }
 
     /// <summary>What lies in the parts' rectangles, [rows * length, ...] each, back in packed order, [M, ...].</summary>
-    public Tensor Packed(IReadOnlyList<Tensor> parts) => (parts.Count == 1 ? parts[0] : cat([.. parts], 0)).index_select(0, packing.Value);
+    public Tensor Packed(IReadOnlyList<Tensor> parts)
+    {
+        var all = parts.Count == 1 ? parts[0] : cat([.. parts], 0);
+        return packing.Value is { } places ? all.index_select(0, places) : all;
+    }
 
     public void Dispose()
     {
@@ -72,7 +85,8 @@ internal sealed class ForwardPlan : IDisposable
         return continuing.Length == 0 ? [first] : [first, new SequenceRectangle(Tokens, continuing, first, null, Keep)];
     }
 
-    private Tensor Packing()
+    /// <summary>Null where the rectangles hold the tokens in the pack's order.</summary>
+    private Tensor? Packing()
     {
         var places = new long[Tokens.Total];
         long offset = 0;
@@ -83,7 +97,7 @@ internal sealed class ForwardPlan : IDisposable
                     places[Tokens.Starts[part.Sequences[row]] + t] = offset + ((long)row * part.Length) + t;
             offset += (long)part.Sequences.Length * part.Length;
         }
-        return Index(places);
+        return offset == places.Length && places.Index().All(p => p.Index == p.Item) ? null : Index(places);
     }
 
     private Tensor Index(long[] values) => Keep(tensor(values, device: device));

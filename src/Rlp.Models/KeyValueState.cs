@@ -43,6 +43,13 @@ internal sealed class KeyValueState : LayerState
         Values.view(-1, Keys.shape[3]).index_copy_(0, places, values.reshape(-1, Keys.shape[3]));
     }
 
+    /// <summary>Stores one token of each row [rows, kvHeads, headDim], all of them at one place of their rows.</summary>
+    public void Store(int place, Tensor keys, Tensor values)
+    {
+        Keys.select(2, place).copy_(keys);
+        Values.select(2, place).copy_(values);
+    }
+
     /// <summary>The first tokens of a place, for the kernels.</summary>
     public unsafe KeyBlock Block(int slot, int count)
     {

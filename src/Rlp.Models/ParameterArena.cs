@@ -151,20 +151,29 @@ public sealed class ParameterArena : IDisposable
         if (!ReferenceEquals(leafGradients, Gradients)) leafGradients?.zero_();
     }
 
-    /// <summary>Lower-case hexadecimal SHA-256 of the bytes of <see cref="Master"/>.</summary>
-    public string Sha256() => Digest(Master);
+    /// <summary>
+    /// Lower-case hexadecimal SHA-256 of the bytes of <see cref="Master"/>; on an accelerator of their <see cref="DeviceDigest"/>, so that digests are
+    /// comparable on one kind of device.
+    /// </summary>
+    public string Sha256() => Digest(Master, Master.device_type == TorchSharp.DeviceType.CPU ? null : DeviceDigest.Factors(Master.device));
 
-    /// <summary>Lower-case hexadecimal SHA-256 of the bytes of <see cref="Values"/>.</summary>
-    public string ValuesSha256() => Digest(Values);
+    /// <summary>Lower-case hexadecimal SHA-256 of the bytes of <see cref="Values"/>, on whatever device they lie.</summary>
+    public string ValuesSha256() => Digest(Values, null);
 
-    private static string Digest(Tensor flat)
+    /// <summary>The same of <see cref="Master"/>.</summary>
+    public string MasterSha256() => Digest(Master, null);
+
+    private static string Digest(Tensor flat, Tensor? factors)
     {
+        using var noGradient = no_grad();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var owned = factors;
         for (long i = 0; i < flat.numel(); i += HashedAtOnce)
         {
-            using var part = flat.narrow(0, i, Math.Min(HashedAtOnce, flat.numel() - i));
-            using var cpu = part.cpu();
-            hash.AppendData(cpu.bytes);
+            using var scope = NewDisposeScope();
+            var part = flat.narrow(0, i, Math.Min(HashedAtOnce, flat.numel() - i));
+            part = factors is null ? part.cpu() : DeviceDigest.Sums(part.to(float32), factors).cpu();
+            hash.AppendData(part.bytes);
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }

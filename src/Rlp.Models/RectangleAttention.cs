@@ -11,15 +11,7 @@ internal static class RectangleAttention
     /// <returns>[M, heads D].</returns>
     public static Tensor Apply(GroupedQueryAttention attention, Tensor qkv, ForwardPlan plan, DecoderState? state, KeyValueState? cache)
     {
-        var (heads, kvHeads, dim) = attention.Shape;
-        var split = qkv.view(-1, heads + (2 * kvHeads), dim);
-        var qk = split.narrow(1, 0, heads + kvHeads); // queries and keys are normalised and rotated together
-        if (attention.QueryNorm is { } queryNorm)
-            qk = RmsNorm.Compose(qk, cat([queryNorm.expand(heads, dim), attention.KeyNorm!.expand(kvHeads, dim)]), attention.NormEps);
-        if (attention.Rotary is { } rotary) qk = rotary.Apply(qk, plan.PositionIndex, plan.LastPosition);
-        var q = qk.narrow(1, 0, heads); // [M, heads, D]
-        var k = qk.narrow(1, heads, kvHeads);
-        var v = split.narrow(1, heads + kvHeads, kvHeads);
+        var (q, k, v) = Heads(attention, qkv, attention.Rotary is { } rotary ? plan.Rotation(rotary, qkv.dtype) : null);
         if (state is not null) return Cached(attention.Shape, q, k, v, plan, state, cache!);
 
         var outputs = new List<Tensor>();
@@ -31,19 +23,35 @@ internal static class RectangleAttention
                 keys = cat([continued.Of(k).index_select(0, part.ContinuedRows!).transpose(1, 2), keys], 2);
                 values = cat([continued.Of(v).index_select(0, part.ContinuedRows!).transpose(1, 2), values], 2);
             }
-            outputs.Add(Attend(attention.Shape, part.Of(q), keys, values, part.Mask(q.dtype)).flatten(0, 1));
+            outputs.Add(Attend(attention.Shape, part.Of(q), keys, values, part).flatten(0, 1));
         }
         return plan.Packed(outputs);
+    }
+
+    /// <summary>Normalised and rotated queries and keys, and values: [M, heads, D], and [M, kv, D] twice.</summary>
+    /// <param name="rotation">See <see cref="RotaryEmbedding.At"/>; null: none.</param>
+    public static (Tensor Queries, Tensor Keys, Tensor Values) Heads(GroupedQueryAttention attention, Tensor qkv, (Tensor Cosine, Tensor Sine)? rotation)
+    {
+        var (heads, kvHeads, dim) = attention.Shape;
+        var split = qkv.view(-1, heads + (2 * kvHeads), dim);
+        var qk = split.narrow(1, 0, heads + kvHeads); // queries and keys are normalised and rotated together
+        if (attention.QueryNorm is { } queryNorm)
+            qk = RmsNorm.Compose(qk, cat([queryNorm.expand(heads, dim), attention.KeyNorm!.expand(kvHeads, dim)]), attention.NormEps);
+        if (rotation is var (cosine, sine)) qk = RotaryEmbedding.Apply(qk, cosine, sine);
+        return (qk.narrow(1, 0, heads), qk.narrow(1, heads, kvHeads), split.narrow(1, heads + kvHeads, kvHeads));
     }
 
     private static Tensor Cached(AttentionShape shape, Tensor q, Tensor k, Tensor v, ForwardPlan plan, DecoderState state, KeyValueState cache)
     {
         var part = plan.Parts[0];
-        cache.Store(part.Storage(shape.KeyValueHeads, state.Capacity), k, v);
+        if (part.CommonPlace is { } place) cache.Store(place, k, v);
+        else cache.Store(part.Storage(shape.KeyValueHeads, state.Capacity), k, v);
         var (keys, values) = (cache.Keys.narrow(2, 0, part.OwnLength), cache.Values.narrow(2, 0, part.OwnLength)); // [N, kv, own, D]
         var output = state.Parent is null
-            ? Attend(shape, part.Of(q), keys, values, part.Mask(q.dtype))
-            : AttendForked(shape, part.Of(q), keys, values, cache.Parent!, plan.Forked, part);
+            ? Attend(shape, part.Of(q), keys, values, part)
+            : AttendForked(
+                shape, part.Of(q), keys, values, cache.Parent!.Keys.narrow(2, 0, part.PrefixLength), cache.Parent.Values.narrow(2, 0, part.PrefixLength),
+                plan.Forked, part.Mask(q.dtype));
         return plan.Packed([output.flatten(0, 1)]);
     }
 
@@ -52,39 +60,47 @@ internal static class RectangleAttention
     /// </summary>
     /// <param name="q">[N, T, heads, D].</param>
     /// <param name="keys">[N, kv, own, D].</param>
+    /// <param name="prefixKeys">[parents, kv, P, D].</param>
+    /// <param name="mask">[N or 1, 1, T, P + own], additive; null: everything is seen.</param>
     /// <returns>[N, T, heads D].</returns>
-    private static Tensor AttendForked(
-        AttentionShape shape, Tensor q, Tensor keys, Tensor values, KeyValueState parent, ForkedRows forked, SequenceRectangle part)
+    public static Tensor AttendForked(
+        AttentionShape shape, Tensor q, Tensor keys, Tensor values, Tensor prefixKeys, Tensor prefixValues, ForkedRows forked, Tensor? mask)
     {
         long rows = q.shape[0], length = q.shape[1], kv = shape.KeyValueHeads, dim = shape.HeadDim, folded = shape.Group * length;
-        var prefixKeys = parent.Keys.narrow(2, 0, part.PrefixLength); // [parents, kv, P, D]
-        var prefixValues = parent.Values.narrow(2, 0, part.PrefixLength);
-        var parents = prefixKeys.shape[0];
-        var queries = q.view(rows, length, kv, shape.Group, dim).permute(0, 2, 3, 1, 4).reshape(rows, kv, folded, dim);
+        long parents = prefixKeys.shape[0], prefixLength = prefixKeys.shape[2], ownLength = keys.shape[2];
+        q = q.Times(shape.Scale);
+        var queries = length == 1 ? q.reshape(rows, kv, folded, dim)
+            : q.view(rows, length, kv, shape.Group, dim).permute(0, 2, 3, 1, 4).reshape(rows, kv, folded, dim);
 
-        var scores = cat([Rows(Folded(queries).matmul(prefixKeys.transpose(2, 3))), queries.matmul(keys.transpose(2, 3))], -1).Times(shape.Scale);
-        if (part.Mask(q.dtype) is { } mask) scores = scores.view(rows, kv, shape.Group, length, -1).Plus(mask.unsqueeze(2)).view(rows, kv, folded, -1);
-        var weights = nn.functional.softmax(scores.AtLeastFloat32(), -1).to(q.dtype); // [N, kv, folded, P + own]
-        var output = Rows(Folded(weights.narrow(-1, 0, part.PrefixLength)).matmul(prefixValues))
-            .Plus(weights.narrow(-1, part.PrefixLength, part.OwnLength).matmul(values)); // [N, kv, folded, D]
-        return output.view(rows, kv, shape.Group, length, dim).permute(0, 3, 1, 2, 4).reshape(rows, length, shape.Heads * dim);
+        var prefixScores = Spread(Folded(queries).matmul(prefixKeys.transpose(2, 3))); // [parents, most, kv, folded, P]
+        var ownScores = queries.matmul(keys.transpose(2, 3)); // [N, kv, folded, own]
+        var scores = forked.ToRows is { } toRows
+            ? cat([prefixScores.flatten(0, 1).index_select(0, toRows), ownScores], -1)
+            : cat([prefixScores, ownScores.unflatten(0, [parents, forked.Most])], -1).flatten(0, 1); // [N, kv, folded, P + own]
+        if (mask is not null) scores = scores.view(rows, kv, shape.Group, length, -1).Plus(mask.unsqueeze(2)).view(rows, kv, folded, -1);
+        var weights = nn.functional.softmax(scores, -1); // sums in float32, whatever the type
+        var prefixOutput = Spread(Folded(weights.narrow(-1, 0, prefixLength)).matmul(prefixValues)); // [parents, most, kv, folded, D]
+        var ownOutput = weights.narrow(-1, prefixLength, ownLength).matmul(values); // [N, kv, folded, D]
+        var output = forked.ToRows is { } places
+            ? prefixOutput.flatten(0, 1).index_select(0, places).Plus(ownOutput)
+            : prefixOutput.Plus(ownOutput.unflatten(0, [parents, forked.Most]));
+        return length == 1 ? output.reshape(rows, 1, shape.Heads * dim)
+            : output.reshape(rows, kv, shape.Group, length, dim).permute(0, 3, 1, 2, 4).reshape(rows, length, shape.Heads * dim);
 
-        // [N, kv, folded, x] to [parents, kv, most * folded, x], and back.
-        Tensor Folded(Tensor x) => x.index_select(0, forked.ToRectangle).view(parents, forked.Most, kv, folded, -1).transpose(1, 2)
+        // [N, kv, folded, x] to [parents, kv, most * folded, x], and back to [parents, most, kv, folded, x].
+        Tensor Folded(Tensor x) => (forked.ToRectangle is { } order ? x.index_select(0, order) : x).unflatten(0, [parents, forked.Most]).transpose(1, 2)
             .reshape(parents, kv, forked.Most * folded, -1);
-        Tensor Rows(Tensor x) => x.view(parents, kv, forked.Most, folded, -1).transpose(1, 2).reshape(parents * forked.Most, kv, folded, -1)
-            .index_select(0, forked.ToRows);
+        Tensor Spread(Tensor x) => x.view(parents, kv, forked.Most, folded, -1).transpose(1, 2);
     }
 
     /// <param name="q">[n, T, heads, D].</param>
     /// <param name="k">[n, kv, keys, D].</param>
-    /// <param name="mask">[n, 1, T, keys], additive.</param>
     /// <returns>[n, T, heads D].</returns>
-    private static Tensor Attend(AttentionShape shape, Tensor q, Tensor k, Tensor v, Tensor? mask)
+    private static Tensor Attend(AttentionShape shape, Tensor q, Tensor k, Tensor v, SequenceRectangle part)
     {
         var (rows, length) = (q.shape[0], q.shape[1]);
         Tensor Heads(Tensor x) => x.repeat_interleave(shape.Group, 1); // [n, heads, keys, D]
-        return nn.functional.scaled_dot_product_attention(q.transpose(1, 2), Heads(k), Heads(v), mask)
+        return nn.functional.scaled_dot_product_attention(q.transpose(1, 2), Heads(k), Heads(v), part.Causal ? null : part.Mask(q.dtype), is_casual: part.Causal)
             .transpose(1, 2).reshape(rows, length, shape.Heads * shape.HeadDim);
     }
 }

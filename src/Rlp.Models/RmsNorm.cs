@@ -19,6 +19,7 @@ internal static unsafe class RmsNorm
     /// <summary>The same by torch operations; weights of any shape that broadcasts to <paramref name="x"/>.</summary>
     public static Tensor Compose(Tensor x, Tensor weight, double eps)
     {
+        if (FusedRmsNorm.Serves(x)) return weight.dim() == 1 ? FusedRmsNorm.Apply(x, weight, eps) : FusedRmsNorm.Apply(x, null, eps) * weight;
         var full = x.AtLeastFloat32();
         return (full * full.Squared().mean([-1], keepdim: true).Plus(eps).rsqrt()).to(x.dtype) * weight;
     }

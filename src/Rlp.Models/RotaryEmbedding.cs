@@ -11,16 +11,21 @@ internal sealed class RotaryEmbedding(int headDim, double theta, RopeScaling? sc
     private Tensor cosine = zeros(0, headDim, device: device).DetachFromDisposeScope();
     private Tensor sine = zeros(0, headDim, device: device).DetachFromDisposeScope();
 
-    /// <summary>Rotates [M, heads, headDim].</summary>
+    /// <summary>Cosines and signed sines at positions, [M, 1, headDim] each.</summary>
     /// <param name="positions">[M] int64.</param>
     /// <param name="last">The greatest of them.</param>
-    public Tensor Apply(Tensor x, Tensor positions, int last)
+    public (Tensor Cosine, Tensor Sine) At(Tensor positions, int last, ScalarType type)
     {
         Reserve(last + 1);
-        var (cos, sin) = (cosine.index_select(0, positions).unsqueeze(1), sine.index_select(0, positions).unsqueeze(1)); // [M, 1, D]
-        var half = headDim / 2;
+        return (cosine.index_select(0, positions).unsqueeze(1).to(type), sine.index_select(0, positions).unsqueeze(1).to(type));
+    }
+
+    /// <summary>Rotates [M, heads, headDim] by what <see cref="At"/> gave.</summary>
+    public static Tensor Apply(Tensor x, Tensor cosine, Tensor sine)
+    {
+        var half = x.shape[^1] / 2;
         var rotated = cat([x.narrow(-1, half, half), x.narrow(-1, 0, half)], -1); // the sign of the first half is in the sine table
-        return (x * cos.to(x.dtype)).Plus(rotated * sin.to(x.dtype));
+        return (x * cosine).PlusProduct(rotated, sine);
     }
 
     /// <summary>Cosines and signed sines, [positions, headDim] each, up to the given position. Valid until a later one is asked for.</summary>

@@ -10,7 +10,7 @@ internal sealed class SequenceRectangle
     private readonly DecoderState? state;
     private readonly Func<Tensor, Tensor> keep;
     private readonly Device device;
-    private readonly Tensor places;
+    private readonly Tensor? places; // null: those of the pack in their order
     private Tensor? mask;
     private Tensor? storage;
 
@@ -30,7 +30,7 @@ internal sealed class SequenceRectangle
                 ids[(row * Length) + t] = tokens.Starts[sequences[row]] + Math.Min(t, Tokens(row) - 1);
                 real[(row * Length) + t] = t < Tokens(row) ? 1 : 0;
             }
-        places = keep(tensor(ids, device: device));
+        places = ids.Length == tokens.Total && ids.Index().All(p => p.Index == p.Item) ? null : keep(tensor(ids, device: device));
         Real = real.All(r => r > 0) ? null : keep(tensor(real, [sequences.Length, Length, 1], device: device));
         ContinuedRows = continued is null ? null
             : keep(tensor([.. sequences.Select(s => (long)Array.IndexOf(continued.Sequences, tokens.Continues[s]))], device: device));
@@ -59,7 +59,15 @@ internal sealed class SequenceRectangle
     public int Tokens(int row) => tokens.Lengths[Sequences[row]];
 
     /// <summary>[M, ...] to [rows, Length, ...].</summary>
-    public Tensor Of(Tensor packed) => packed.index_select(0, places).view([Sequences.Length, Length, .. packed.shape[1..]]);
+    public Tensor Of(Tensor packed) => places is null
+        ? packed.unflatten(0, [Sequences.Length, Length])
+        : packed.index_select(0, places).view([Sequences.Length, Length, .. packed.shape[1..]]);
+
+    /// <summary>Whether each query sees the rectangle's keys up to its own and nothing else: padding lies behind what real queries see.</summary>
+    public bool Causal => PrefixLength == 0 && OwnLength == Length && Enumerable.Range(0, Sequences.Length).All(row => Past(row) == 0);
+
+    /// <summary>Where every row stores its one token; null where rows have several tokens, or different pasts.</summary>
+    public int? CommonPlace => Length == 1 && Sequences.Length == tokens.Count && Enumerable.Range(0, Sequences.Length).All(row => Past(row) == Past(0)) ? Past(0) : null;
 
     /// <summary>Where each head of each token of the pack is stored in the state, all rows' heads' tokens one behind the other: [M * heads] int64.</summary>
     public Tensor Storage(int heads, long capacity)

@@ -65,6 +65,7 @@ public sealed class TransformerDecoder : Decoder
 
     public override Tensor Decode(Tensor tokens, DecoderState state)
     {
+        if (RecordedDecoding.Of(this, state) is { } recorded) return recorded.Run(tokens);
         if (!CpuKernels.Serve(Parameters.Values)) return base.Decode(tokens, state);
         var step = (DecodingStep)(state.Workspace ??= new DecodingStep(this, state));
         if (tokens.is_contiguous()) return step.Run(tokens);

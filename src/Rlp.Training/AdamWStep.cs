@@ -47,8 +47,10 @@ internal readonly record struct AdamWStep(
             var v = second.narrow(0, i, count);
             m.TimesInPlace(Beta1).PlusInPlace(g, (1 - Beta1) * GradientScale);
             v.TimesInPlace(Beta2).PlusProductInPlace(g, g, (1 - Beta2) * GradientScale * GradientScale);
-            var denominator = v.sqrt().OverInPlace(SecondCorrection).PlusInPlace(Epsilon);
-            weights.narrow(0, i, count).TimesInPlace(Kept).PlusQuotientInPlace(m, denominator, -Rate);
+            var w = weights.narrow(0, i, count);
+            if (Kept != 1) w.TimesInPlace(Kept);
+            var denominator = v.sqrt().PlusInPlace(Epsilon * SecondCorrection); // both sides of the fraction times the correction
+            w.PlusQuotientInPlace(m, denominator, -Rate * SecondCorrection);
         }
     }
 

@@ -1,5 +1,6 @@
 using Rlp.Models;
 using Rlp.Objective;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Rlp.Training;
@@ -14,6 +15,9 @@ internal sealed class ChunkedHead
     /// <summary>Elements of a chunk's logits (16 MiB in float32) where nothing else is asked for; a chunk has at least one row.</summary>
     public const int LogitsAtOnce = 1 << 22;
 
+    /// <summary>The same (1 GiB) on an accelerator, where a chunk reads the head's matrix and reads and writes its gradient at the cost of many rows.</summary>
+    public const int LogitsAtOnceOnDevice = 1 << 28;
+
     private readonly IDecoder decoder;
     private readonly Tensor states; // [m, H], as they came: with the network behind them
     private readonly Tensor values; // [m, H], without it
@@ -21,12 +25,13 @@ internal sealed class ChunkedHead
     private readonly int rows;
 
     /// <param name="states">Final hidden states [m, H], carrying gradient where <see cref="Backward()"/> is to be called.</param>
-    public ChunkedHead(IDecoder decoder, Tensor states, int logitsAtOnce = LogitsAtOnce)
+    /// <param name="logitsAtOnce">Elements of a chunk's logits; null: as many as suit the device.</param>
+    public ChunkedHead(IDecoder decoder, Tensor states, int? logitsAtOnce = null)
     {
         (this.decoder, this.states) = (decoder, states);
         values = states.detach();
         gradients = zeros_like(values);
-        rows = Math.Max(1, logitsAtOnce / decoder.Config.VocabularySize);
+        rows = Math.Max(1, (logitsAtOnce ?? (values.device_type == DeviceType.CPU ? LogitsAtOnce : LogitsAtOnceOnDevice)) / decoder.Config.VocabularySize);
     }
 
     /// <summary>The chunks in order: first row and number of rows.</summary>

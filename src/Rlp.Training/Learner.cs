@@ -19,12 +19,12 @@ public sealed class Learner : IDisposable
     private readonly StageSettings stage;
     private readonly SamplingMasks masks;
     private readonly IDecoder? reference;
-    private readonly int logitsAtOnce;
+    private readonly int? logitsAtOnce;
 
     /// <param name="reference">The fixed pi_ref of the KL penalty; needed when and only when beta is above zero.</param>
-    /// <param name="logitsAtOnce">Elements of the logits that are in memory at once; at least one row is.</param>
+    /// <param name="logitsAtOnce">Elements of the logits that are in memory at once, at least one row; null: as many as suit the device.</param>
     public Learner(
-        IDecoder policy, ITokenizer tokenizer, StageSettings stage, IDecoder? reference = null, int logitsAtOnce = ChunkedHead.LogitsAtOnce)
+        IDecoder policy, ITokenizer tokenizer, StageSettings stage, IDecoder? reference = null, int? logitsAtOnce = null)
     {
         (this.policy, this.tokenizer, this.stage, this.reference, this.logitsAtOnce) = (policy, tokenizer, stage, reference, logitsAtOnce);
         if (stage.Rlp is { Beta: > 0 } && reference is null) throw new ArgumentException("a KL penalty (beta > 0) needs a reference policy", nameof(reference));

@@ -34,13 +34,14 @@ internal sealed class BenchmarkModel : IDisposable
         InitializerRange = 0.05,
     };
 
-    public BenchmarkModel(Qwen3Config config, bool trainable)
+    public BenchmarkModel(Qwen3Config config, bool trainable, Device? device = null, ScalarType dtype = ScalarType.Float32)
     {
         Config = config;
-        Parameters = new ParameterArena(Rlp.Models.Decoder.Layout(config), trainable);
+        Parameters = new ParameterArena(Rlp.Models.Decoder.Layout(config), trainable, device, dtype);
         Decoder = Rlp.Models.Decoder.Create(config, Parameters);
-        Decoder.Initialize(1);
         Tokenizer = new BareVocabulary(config.VocabularySize);
+        if (Parameters.Master.device_type == TorchSharp.DeviceType.CPU) Decoder.Initialize(1);
+        else DrawOnDevice();
         SpreadNorms();
     }
 
@@ -50,7 +51,7 @@ internal sealed class BenchmarkModel : IDisposable
 
     public IDecoder Decoder { get; }
 
-    public string Description => $"Qwen3 of {Parameters.Layout.ParameterCount / 1e6:0.0} M parameters, fp32";
+    public string Description => $"Qwen3 of {Parameters.Layout.ParameterCount / 1e6:0.0} M parameters, {(Parameters.Dtype == ScalarType.Float32 ? "fp32" : "bf16")}";
 
     public BareVocabulary Tokenizer { get; }
 
@@ -73,7 +74,17 @@ internal sealed class BenchmarkModel : IDisposable
         using var scope = NewDisposeScope();
         using var generator = new Generator(2);
         foreach (var slot in Parameters.Layout.Slots.Where(s => s.Shape.Length == 1))
-            Parameters.View(slot).add_(randn(slot.Shape, generator: generator), 0.1);
+            Parameters.View(slot).add_(randn(slot.Shape, generator: generator).to(Parameters.Master.device), 0.1);
+        Parameters.RoundMaster();
+    }
+
+    /// <summary>Values of the same distribution, which need not travel.</summary>
+    private void DrawOnDevice()
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        Parameters.Master.normal_(0, Config.InitializerRange);
+        foreach (var slot in Parameters.Layout.Slots.Where(s => s.Shape.Length == 1)) Parameters.View(slot).fill_(1);
     }
 
     public void Dispose()

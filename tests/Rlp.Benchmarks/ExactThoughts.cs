@@ -9,6 +9,8 @@ internal static class ExactThoughts
 {
     public const double Temperature = 1.0;
 
+    private const int DefaultMicroBatchTokens = 16_384;
+
     public static ThoughtSampler Sampler(BenchmarkModel model, int thoughtTokens) =>
         new(model.Decoder, model.Tokenizer, seed: 1, RlpSettings(1, thoughtTokens).Sampling);
 
@@ -23,7 +25,8 @@ internal static class ExactThoughts
     }
 
     /// <summary>An RLP stage for a learner that neither clips nor decays.</summary>
-    public static StageSettings RlpStage(int positions, int groupSize, int thoughtTokens) => NtpStage(positions) with
+    public static StageSettings RlpStage(
+        int positions, int groupSize, int thoughtTokens, int microBatchTokens = DefaultMicroBatchTokens) => NtpStage(positions, microBatchTokens) with
     {
         Id = "rlp",
         Kind = StageKind.Rlp,
@@ -33,13 +36,14 @@ internal static class ExactThoughts
     public static RlpSettings RlpSettings(int groupSize, int thoughtTokens) =>
         new() { GroupSize = groupSize, Temperature = Temperature, MaxThoughtTokens = thoughtTokens, MinThoughtTokens = thoughtTokens };
 
-    public static StageSettings NtpStage(int documents) => new()
+    public static StageSettings NtpStage(int documents, int microBatchTokens = DefaultMicroBatchTokens) => new()
     {
         Id = "ntp",
         Kind = StageKind.Ntp,
         Steps = 1_000_000,
         BatchSize = documents,
         Data = [],
+        MicroBatchTokens = microBatchTokens,
         Optimizer = new OptimizerSettings { LearningRate = 1e-6, MaxGradNorm = 0 },
     };
 }

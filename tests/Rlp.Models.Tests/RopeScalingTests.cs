@@ -52,8 +52,8 @@ public sealed class RopeScalingTests
         var x = randn(5, 2, 6);
 
         // Position 2t under a factor of two is position t without.
-        var even = half.Apply(x, arange(5) * 2, 8);
-        Assert.Equal(0, TinyModels.LargestDifference(rotary.Apply(x, arange(5), 4), even), 1e-6);
+        var even = Rotated(half, x, arange(5) * 2, 8);
+        Assert.Equal(0, TinyModels.LargestDifference(Rotated(rotary, x, arange(5), 4), even), 1e-6);
         var tokens = TinyModels.Tokens(1, 12);
         Assert.True(TinyModels.LargestDifference(plain.Hidden(tokens), scaled.Hidden(tokens)) > 1e-3, "the decoder should use its scaling");
     }
@@ -77,12 +77,18 @@ public sealed class RopeScalingTests
         using var rotary = new RotaryEmbedding(8, 10_000, null, ScalarType.Float64, CPU);
         var q = randn(1, 1, 8, dtype: float64);
         var k = randn(1, 1, 8, dtype: float64);
-        Tensor At(Tensor x, int position) => rotary.Apply(x, tensor([(long)position]), position);
+        Tensor At(Tensor x, int position) => Rotated(rotary, x, tensor([(long)position]), position);
         double Score(int at, int distance) =>
             (At(q, at + distance) * At(k, at)).sum().item<double>();
 
         Assert.Equal(q.norm().item<double>(), At(q, 37).norm().item<double>(), 1e-12);
         Assert.Equal(Score(0, 5), Score(100, 5), 1e-12);
         Assert.NotEqual(Score(0, 5), Score(0, 6), 1e-3);
+    }
+
+    private static Tensor Rotated(RotaryEmbedding rotary, Tensor x, Tensor positions, int last)
+    {
+        var (cosine, sine) = rotary.At(positions, last, x.dtype);
+        return RotaryEmbedding.Apply(x, cosine, sine);
     }
 }

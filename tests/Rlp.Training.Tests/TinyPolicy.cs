@@ -11,7 +11,7 @@ internal sealed class TinyPolicy : IDisposable
     /// <param name="spareRows">Rows of the model's vocabulary beyond the tokenizer's.</param>
     public TinyPolicy(
         long seed = 1, double range = 0.3, bool trainable = true, string architecture = "qwen3", int spareRows = 0,
-        ScalarType dtype = ScalarType.Float32)
+        ScalarType dtype = ScalarType.Float32, Device? device = null)
     {
         DecoderConfig config = architecture switch
         {
@@ -57,7 +57,7 @@ internal sealed class TinyPolicy : IDisposable
             },
             _ => throw new ArgumentOutOfRangeException(nameof(architecture), architecture, null),
         };
-        Parameters = new ParameterArena(Rlp.Models.Decoder.Layout(config), trainable, dtype: dtype);
+        Parameters = new ParameterArena(Rlp.Models.Decoder.Layout(config), trainable, device, dtype);
         Decoder = Rlp.Models.Decoder.Create(config with { InitializerRange = range }, Parameters);
         Decoder.Initialize(seed);
     }

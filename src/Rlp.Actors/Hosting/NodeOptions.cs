@@ -53,6 +53,9 @@ public sealed record NodeOptions
 
     public NodeSecurity Security { get; init; } = new();
 
+    /// <summary>What the engines compute on, for people.</summary>
+    public string Device { get; init; } = "the CPU";
+
     /// <summary>Cores of this node's device; <see cref="ThreadPlan"/> says who works on them.</summary>
     public int Threads { get; init; } = ThreadPlan.Of(setting: 0).KernelThreads;
 

@@ -30,7 +30,7 @@ internal sealed class NodeSupervisor : ReceiveActor, IWithTimers
     {
         this.options = options;
         this.weights = weights;
-        leases = new DeviceLeases("the CPU", options.Threads, options.MemoryBytes);
+        leases = new DeviceLeases(options.Device, options.Threads, options.MemoryBytes);
         Receive<AcquireLease>(Acquire);
         Receive<ReleaseLease>(release => Return(release.RunId));
         Receive<GetNodeStatus>(_ => Sender.Tell(new NodeStatus { Leases = [.. leases.Granted], Cores = options.Threads, MemoryBytes = options.MemoryBytes }));

@@ -19,9 +19,31 @@ internal static class NativeLibrary
         }
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or NotSupportedException)
         {
-            var first = (e.GetBaseException().Message.Split('\n')[0]).Trim();
-            throw new NativeLibraryException(
-                $"libtorch does not load: {first}\nBuild again ('dotnet build' prepares the library, see .build/Torch.targets); 'rlp doctor' checks the rest.", e);
+            throw DoesNotLoad(e);
         }
+    }
+
+    /// <summary>Loads libtorch with its CUDA half.</summary>
+    /// <exception cref="NativeLibraryException">It does not load, or finds no device.</exception>
+    public static void LoadCuda()
+    {
+        try
+        {
+            if (!torch.cuda.is_available())
+                throw new NativeLibraryException(
+                    "node.device is cuda, but libtorch finds no CUDA device: expected a GPU with its driver and a build with -p:Accelerator=cuda. "
+                    + "Set node.device = cpu, or see 'rlp doctor'.", new InvalidOperationException());
+        }
+        catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or NotSupportedException)
+        {
+            throw DoesNotLoad(e);
+        }
+    }
+
+    private static NativeLibraryException DoesNotLoad(Exception e)
+    {
+        var first = (e.GetBaseException().Message.Split('\n')[0]).Trim();
+        return new NativeLibraryException(
+            $"libtorch does not load: {first}\nBuild again ('dotnet build' prepares the library, see .build/Torch.targets); 'rlp doctor' checks the rest.", e);
     }
 }

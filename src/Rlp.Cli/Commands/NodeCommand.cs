@@ -5,7 +5,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Rlp.Actors.Hosting;
 using Rlp.Cli.Configuration;
 using Rlp.Cli.Runs;
-using Rlp.Training.Engines.Torch;
 
 namespace Rlp.Cli.Commands;
 
@@ -35,7 +34,7 @@ internal static class NodeCommand
 
     private static async Task<int> Run(string config, string[] overrides, TimeSpan drainWithin)
     {
-        var options = NodeSettingsMapping.ToClusterOptions(RecipeFile.LoadNode(config, overrides, nothingElse: true), new TorchEngineFactory());
+        var options = NodeSettingsMapping.ToClusterOptions(RecipeFile.LoadNode(config, overrides, nothingElse: true));
         NativeLibrary.Load();
         using var host = NodeHost.Build(options);
         await host.StartAsync();

@@ -2,7 +2,8 @@ using Rlp.Actors.Hosting;
 using Rlp.Cli.Configuration;
 using Rlp.Protocol.Runs;
 using Rlp.Training;
-using Rlp.Training.Engines;
+using Rlp.Training.Engines.Torch;
+using TorchSharp;
 
 namespace Rlp.Cli.Commands;
 
@@ -10,13 +11,17 @@ namespace Rlp.Cli.Commands;
 internal static class NodeSettingsMapping
 {
     /// <param name="runs">The --runs option, which wins over the configuration.</param>
-    public static NodeOptions ToOptions(NodeSettings settings, string? runs, IEngineFactory engines)
+    /// <exception cref="NativeLibraryException">No CUDA device, and the settings name one.</exception>
+    public static NodeOptions ToOptions(NodeSettings settings, string? runs)
     {
         var folder = Path.GetFullPath(runs ?? settings.Runs);
+        var onGpu = settings.Device == NodeDevice.Cuda;
+        if (onGpu) NativeLibrary.LoadCuda();
         var options = new NodeOptions
         {
             RunsFolder = folder,
-            Engines = engines,
+            Engines = new TorchEngineFactory(onGpu ? torch.CUDA : torch.CPU),
+            Device = onGpu ? "the GPU" : "the CPU",
             Host = settings.Host,
             Port = settings.Port,
             Security = settings.Security,
@@ -24,14 +29,14 @@ internal static class NodeSettingsMapping
             Threads = ThreadPlan.Of(settings.Threads).KernelThreads,
             Journal = settings.JournalOf(folder),
         };
-        return settings.MemoryBytes is { } memory ? options with { MemoryBytes = memory } : options;
+        return (settings.MemoryBytes ?? (onGpu ? (long?)CudaMemory.Total() : null)) is { } memory ? options with { MemoryBytes = memory } : options;
     }
 
     /// <summary>Of a node of a cluster, which `rlp node` starts.</summary>
-    public static NodeOptions ToClusterOptions(NodeSettings settings, IEngineFactory engines)
+    public static NodeOptions ToClusterOptions(NodeSettings settings)
     {
         var address = $"{settings.Host}:{settings.Port}";
-        return ToOptions(settings, runs: null, engines) with
+        return ToOptions(settings, runs: null) with
         {
             Name = settings.Name.Length > 0 ? settings.Name : address.Replace(':', '-'),
             Roles = [.. Enum.GetValues<Role>().Where(r => settings.Roles.Contains(r.ToString().ToLowerInvariant()))],

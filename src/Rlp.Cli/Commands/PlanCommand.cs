@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using Rlp.Cli.Configuration;
 using Rlp.Models.Weights;
-using Rlp.Training.Engines.Torch;
 using Rlp.Training.Measurement;
 using Rlp.Training.Metrics;
 using Rlp.Training.Planning;
@@ -69,7 +68,7 @@ internal static class PlanCommand
 
     private static DeviceRates ThisMachine(LoadedRecipe loaded, string file)
     {
-        var options = NodeSettingsMapping.ToOptions(loaded.Node, runs: null, new TorchEngineFactory());
+        var options = NodeSettingsMapping.ToOptions(loaded.Node with { Device = NodeDevice.Cpu }, runs: null);
         var saved = MachineRates.Read(file, options.Threads);
         var origin = $"measured, {file}";
         if (saved is not { TrainingUtilisation: not null, DecodingUtilisation: not null })

@@ -9,7 +9,6 @@ using Rlp.Cli.Configuration;
 using Rlp.Cli.Runs;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
-using Rlp.Training.Engines.Torch;
 using Rlp.Training.Metrics;
 
 namespace Rlp.Cli.Commands;
@@ -45,7 +44,7 @@ internal static class TrainCommand
     {
         string[] overrides = request.Seed is { } seed ? [.. request.Set, string.Create(CultureInfo.InvariantCulture, $"seed={seed}")] : request.Set;
         var loaded = RecipeFile.Load(request.Recipe, overrides);
-        var options = NodeSettingsMapping.ToOptions(loaded.Node, request.Runs, new TorchEngineFactory());
+        var options = NodeSettingsMapping.ToOptions(loaded.Node, request.Runs);
         var runId = request.RunId ?? string.Create(CultureInfo.InvariantCulture, $"{loaded.Recipe.Name}-{loaded.Recipe.Seed}");
         NativeLibrary.Load();
 

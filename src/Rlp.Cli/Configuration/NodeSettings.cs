@@ -4,7 +4,16 @@ using Rlp.Protocol.Runs;
 
 namespace Rlp.Cli.Configuration;
 
-/// <summary>What belongs to the machine and not to the recipe. Only <see cref="Threads"/> can change the bits of a run.</summary>
+/// <summary>Where a node's networks lie and compute.</summary>
+public enum NodeDevice
+{
+    Cpu,
+
+    /// <summary>The first CUDA device that the process sees.</summary>
+    Cuda,
+}
+
+/// <summary>What belongs to the machine and not to the recipe. Only <see cref="Threads"/> and <see cref="Device"/> can change the bits of a run.</summary>
 public sealed record NodeSettings
 {
     public const string Coordinator = "coordinator";
@@ -26,6 +35,8 @@ public sealed record NodeSettings
 
     /// <summary>Threads of the numerical kernels; 0 is the number of cores.</summary>
     public int Threads { get; init; }
+
+    public NodeDevice Device { get; init; } = NodeDevice.Cpu;
 
     /// <summary>The address that the node's endpoints bind to.</summary>
     public string Host { get; init; } = "127.0.0.1";

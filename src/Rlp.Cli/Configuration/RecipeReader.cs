@@ -47,6 +47,7 @@ public sealed class RecipeReader(SettingsReader keys)
     public NodeSettings ReadNode() => new()
     {
         Threads = keys.Count("node.threads", 0, 4096),
+        Device = keys.Choice<NodeDevice>("node.device"),
         Host = keys.Name("node.host"),
         Port = keys.Count("node.port", 0, 65535),
         MemoryBytes = keys.SizeOr("auto", "node.memory"),

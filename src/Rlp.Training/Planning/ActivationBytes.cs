@@ -42,6 +42,9 @@ public static class ActivationBytes
     /// <summary>Copies of a chunk's logits in float32 that the loss and its gradient hold at once.</summary>
     private const int TrainedLogits = 2;
 
+    /// <summary>The same where tensor operations compute them: scaled logits, masks, distribution, and what an operation makes beside its operands.</summary>
+    private const int TrainedLogitsOnDevice = 4;
+
     /// <summary>Vectors of the hidden size of each token that the loss looks at: its state, without the network behind it, and its gradient.</summary>
     private const int LossStates = 3;
 
@@ -67,8 +70,9 @@ public static class ActivationBytes
     }
 
     /// <summary>Of a pass's tokens where the loss looks at all of them: a chunk of logits, and the states.</summary>
-    public static long LossLogits(DecoderConfig config, long tokens) =>
-        (TrainedLogits * Math.Min(tokens * config.VocabularySize, Math.Max(ChunkedHead.LogitsAtOnce, config.VocabularySize))
+    public static long LossLogits(DecoderConfig config, long tokens, bool onCpu) =>
+        ((onCpu ? TrainedLogits : TrainedLogitsOnDevice)
+                * Math.Min(tokens * config.VocabularySize, Math.Max(onCpu ? ChunkedHead.LogitsAtOnce : ChunkedHead.LogitsAtOnceOnDevice, config.VocabularySize))
             + (LossStates * tokens * config.HiddenSize)) * sizeof(float);
 
     /// <summary>Of one sequence while its next token is drawn: on the host from its logits as they lie.</summary>

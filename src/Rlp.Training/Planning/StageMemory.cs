@@ -31,11 +31,11 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
     public long PeakBytes => Held.Sum(p => p.Bytes) + PeakPhase.Bytes;
 
     /// <summary>The largest of a recipe's stages, which follow one another.</summary>
-    public static StageMemory Of(Recipe recipe)
+    public static StageMemory Of(Recipe recipe, bool onCpu = true)
     {
         var config = RecipeNetwork.Config(recipe, RecipeNetwork.Tokenizer(recipe));
         var layout = Decoder.Layout(config);
-        return recipe.Stages.Select(stage => Of(recipe.Model.Dtype, stage, config, layout.Length, onCpu: true)).MaxBy(m => m.PeakBytes)!;
+        return recipe.Stages.Select(stage => Of(recipe.Model.Dtype, stage, config, layout.Length, onCpu)).MaxBy(m => m.PeakBytes)!;
     }
 
     /// <summary>A node that samples, scores and learns.</summary>
@@ -60,7 +60,7 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
                 held.Add(new("older versions", 2 * (rlp.Staleness + 1) * network.Weights, $"{Section(stage)}.staleness down")); // see WeightHistory
             if (Decoding(type, stage, config, onCpu) is { } decoding) held.Add(decoding);
         }
-        return Of(held, [.. RolloutPhases(type, stage, config, onCpu), Learning(type, stage, config), Update(arenaLength)], onCpu);
+        return Of(held, [.. RolloutPhases(type, stage, config, onCpu), Learning(type, stage, config, onCpu), Update(arenaLength)], onCpu);
     }
 
     /// <summary>A node that samples and scores for a learner elsewhere.</summary>
@@ -124,7 +124,7 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
         ]);
     }
 
-    private static MemoryPhase Learning(WeightType type, StageSettings stage, DecoderConfig config)
+    private static MemoryPhase Learning(WeightType type, StageSettings stage, DecoderConfig config, bool onCpu)
     {
         var section = Section(stage);
         long longest = stage.ContextLength, all = stage.BatchSize * longest;
@@ -135,7 +135,7 @@ public sealed record StageMemory(IReadOnlyList<MemoryPart> Held, IReadOnlyList<M
         [
             new("activations", tokens * ActivationBytes.Trained(config, WeightBytes(type), stage.ActivationCheckpointing),
                 $"{section}.activation-checkpointing = true, or {section}.micro-batch-tokens or {section}.context-length down"),
-            new("logits", ActivationBytes.LossLogits(config, tokens), $"{section}.micro-batch-tokens down"),
+            new("logits", ActivationBytes.LossLogits(config, tokens, onCpu), $"{section}.micro-batch-tokens down"),
         ]);
     }
 

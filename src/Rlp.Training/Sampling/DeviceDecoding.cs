@@ -21,20 +21,22 @@ internal static class DeviceDecoding
         var device = first.device;
         int count = thoughts.Count, maximum = settings.MaxThoughtTokens;
         var nextTokens = Index(Enumerable.Range(0, count).Select(thoughts.NextToken));
-        var alive = Index(Enumerable.Range(0, count)); // the thought of each row of the state
+        int[] rows = [.. Enumerable.Range(0, count)]; // the thought of each row of the state
+        var alive = Index(rows);
         var sampled = empty(maximum, count, dtype: int64, device: device).FilledInPlace(thoughts.End);
         var chances = zeros(maximum, count, dtype: float32, device: device);
         var evidence = zeros(count, dtype: float32, device: device);
         var done = zeros(count, dtype: @bool, device: device);
         var logits = first.index_select(0, Index(Enumerable.Range(0, count).Select(thoughts.Position))); // [N, V]
+        Tensor noise = null!; // of the tokens until the next look, [LookEvery, rows]
         for (var index = 0; index < maximum; index++)
         {
             using var scope = NewDisposeScope();
+            if (index % LookEvery == 0) noise = Noise(thoughts, rows, index, device).MoveToOuterDisposeScope();
             var distribution = nn.functional.log_softmax(
                 logits.to(float32).Over(settings.Temperature).Plus(masks.Row(SamplingMasks.RowAt(index, settings.MinThoughtTokens, maximum))), -1);
-            var noise = tensor(alive.cpu().data<long>().Select(t => thoughts.Noise((int)t, index)).ToArray(), device: device);
             var finished = done.index_select(0, alive);
-            var tokens = Draw(Truncated(distribution, settings), noise).MaskFilled(finished, thoughts.End); // [rows]
+            var tokens = Draw(Truncated(distribution, settings), noise.select(0, index % LookEvery)).MaskFilled(finished, thoughts.End); // [rows]
             sampled[index].index_copy_(0, alive, tokens);
             chances[index].index_copy_(0, alive, distribution.gather(-1, tokens.unsqueeze(-1)).squeeze(-1));
 
@@ -49,15 +51,24 @@ internal static class DeviceDecoding
             bool[] over = [.. done.index_select(0, alive).cpu().data<bool>()];
             int[] kept = [.. Enumerable.Range(0, over.Length).Where(i => !over[i])];
             if (kept.Length == 0) break;
-            if (kept.Length == over.Length) continue;
+            if (2 * kept.Length > over.Length) continue; // a device that is not full takes as long for fewer rows, and operations are recorded anew
             state.Keep(kept);
-            var rows = Index(kept);
-            alive = alive.index_select(0, rows).MoveToOuterDisposeScope();
-            logits = logits.index_select(0, rows).MoveToOuterDisposeScope();
+            rows = [.. kept.Select(row => rows[row])];
+            alive = Index(rows).MoveToOuterDisposeScope();
+            logits = logits.index_select(0, Index(kept)).MoveToOuterDisposeScope();
         }
         Record(sampled, chances, evidence, thoughts);
 
         Tensor Index(IEnumerable<int> values) => tensor([.. values.Select(v => (long)v)], device: device);
+    }
+
+    /// <summary>Drawn on the host for some tokens at once: each transfer makes the host wait for the device.</summary>
+    private static Tensor Noise(ThoughtBatch thoughts, int[] rows, int first, Device device)
+    {
+        var noise = new double[LookEvery * rows.Length];
+        for (var token = 0; token < LookEvery; token++)
+            for (var row = 0; row < rows.Length; row++) noise[(token * rows.Length) + row] = thoughts.Noise(rows[row], first + token);
+        return tensor(noise, [LookEvery, rows.Length], device: device);
     }
 
     /// <summary>Inverse transform sampling in float64: a token of probability zero has an empty interval and is never drawn.</summary>

@@ -121,7 +121,7 @@ public sealed class PublishedWeights : IDisposable
     private string Digest(ParameterArena arena, string? masterSha256)
     {
         if (!served) return "";
-        if (master || ReferenceEquals(arena.Master, arena.Values)) return masterSha256 ?? arena.Sha256();
+        if (master || ReferenceEquals(arena.Master, arena.Values)) return arena.Master.device_type == TorchSharp.DeviceType.CPU && masterSha256 is not null ? masterSha256 : arena.MasterSha256();
         return arena.ValuesSha256();
     }
 

@@ -26,7 +26,8 @@ internal sealed record BenchmarkReport(MachineFacts Machine, bool Quick, int Rep
             .Append("dotnet run -c Release --project tests/Rlp.Benchmarks -- ")
             .Append($"{(Sections.Count == 1 ? Sections[0].Section : "all")}{(Quick ? " --quick" : "")} ")
             .Append($"--output tests/Rlp.Benchmarks/results/{file}\n")
-            .Append("```\n\nThe peer of the section `decode` is fetched once by\n\n```\n").Append(LlamaCpp.Fetch).Append("\n```\n\n")
+            .Append("```\n\n")
+            .Append(Sections.Any(s => s.Section == "decode") ? $"The peer of the section `decode` is fetched once by\n\n```\n{LlamaCpp.Fetch}\n```\n\n" : "")
             .Append($"Medians of {Repeats}; ratios are ours divided by the other's value. ").Append(Machine.Text()).Append(".\n");
         if (Quick) text.Append("\nQUICK: small sizes, a smoke test and no result.\n");
         foreach (var section in Sections)

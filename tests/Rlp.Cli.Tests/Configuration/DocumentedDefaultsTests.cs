@@ -25,6 +25,7 @@ public sealed class DocumentedDefaultsTests
         ["corpora.*.thought-form"] = "totals",
         ["corpora.*.separator"] = "\"--\"",
         ["compare.corpus"] = "plain",
+        ["node.device"] = "cuda",
         ["node.memory"] = "2GiB",
         ["journal.connection-string"] = "\"Data Source=other.db\"",
         ["journal.synchronous"] = "full",

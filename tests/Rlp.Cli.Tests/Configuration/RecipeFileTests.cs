@@ -49,6 +49,7 @@ public sealed class RecipeFileTests
     [InlineData("cpt.evaluate-every = 5", "'cpt.evaluate-every' is '5', but 'compare.corpus' names no corpus to evaluate on")]
     [InlineData("compare.corpus = plane", "'compare.corpus' is 'plane', which 'corpora' does not hold; did you mean 'plain'?")]
     [InlineData("thought.end = \"<think>\"", "'thought.end' is '<think>', the same as thought.begin; expected two different texts")]
+    [InlineData("node.device = accelerator", "'node.device' is 'accelerator'; expected cpu or cuda")]
     [InlineData("node.memory = lots", "'node.memory' is 'lots'; expected 'auto' or a size such as 512MiB or 8GiB")]
     [InlineData("node.port = 70000", "'node.port' is '70000'; expected a whole number from 0 to 65535")]
     [InlineData("seed = ${sed}", "'${sed}' in 'seed' refers to no key; did you mean 'seed'?")]

@@ -1,19 +1,23 @@
 using Rlp.Training.Planning;
 using Rlp.Training.Recipes;
+using TorchSharp;
 
 namespace Rlp.Training.Engines.Torch;
 
 /// <summary>The engines on libtorch.</summary>
-public sealed class TorchEngineFactory : IEngineFactory
+/// <param name="device">Where networks lie and compute; null: the CPU.</param>
+public sealed class TorchEngineFactory(torch.Device? device = null) : IEngineFactory
 {
-    public StageMemory Memory(Recipe recipe) => StageMemory.Of(recipe);
+    private readonly torch.Device device = device ?? torch.CPU;
+
+    public StageMemory Memory(Recipe recipe) => StageMemory.Of(recipe, onCpu: device.type == DeviceType.CPU);
 
     public IDataEngine OpenData(StageContext context) => new CorpusDataEngine(context);
 
     public ILearnerEngine OpenLearner(StageContext context, CheckpointReference? checkpoint)
     {
         IntraOpThreads.Use(context.Threads);
-        return new TorchLearnerEngine(context, checkpoint);
+        return new TorchLearnerEngine(context, checkpoint, device);
     }
 
     public ITeacherEngine OpenTeacher(StageContext context, CheckpointReference? checkpoint)

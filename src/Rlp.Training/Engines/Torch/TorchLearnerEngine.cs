@@ -20,17 +20,17 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
     private readonly IDecoder? referencePolicy;
     private readonly Learner learner;
 
-    public TorchLearnerEngine(StageContext context, CheckpointReference? checkpoint)
+    public TorchLearnerEngine(StageContext context, CheckpointReference? checkpoint, TorchSharp.torch.Device device)
     {
         this.context = context;
         tokenizer = RecipeNetwork.Tokenizer(context.Recipe);
         var config = RecipeNetwork.Config(context.Recipe, tokenizer);
         var dtype = RecipeNetwork.Dtype(context.Recipe);
-        parameters = new ParameterArena(Decoder.Layout(config), trainable: true, dtype: dtype);
+        parameters = new ParameterArena(Decoder.Layout(config), trainable: true, device, dtype);
         policy = Decoder.Create(config, parameters);
         if (context.Stage.Rlp is { Beta: > 0 })
         {
-            reference = new ParameterArena(parameters.Layout, trainable: false, dtype: dtype);
+            reference = new ParameterArena(parameters.Layout, trainable: false, device, dtype);
             referencePolicy = Decoder.Create(config, reference);
         }
         learner = new Learner(policy, tokenizer, context.Stage, referencePolicy);
