@@ -1,7 +1,6 @@
+using System.Diagnostics;
 using Akka.Actor;
 using Akka.Cluster;
-using Akka.Event;
-using Rlp.Actors.Hosting;
 using Rlp.Actors.Nodes;
 using Rlp.Actors.Workers;
 using Rlp.Protocol.Commands;
