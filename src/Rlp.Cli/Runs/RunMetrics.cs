@@ -46,6 +46,7 @@ internal sealed class RunMetrics : IDisposable
         {
             case StepProgress { Replayed: false } step:
                 Step(step.Applied, step.Timings);
+                foreach (var (name, value) in step.Recovery) pending!.Value.Values[name] = value;
                 break;
             case EvaluationProgress evaluation:
                 Evaluation(evaluation.Evaluated);
