@@ -12,8 +12,6 @@ namespace Rlp.Cli.Commands;
 /// <summary>rlp runs list | show | digests | events: what the journal says, also while another process writes it.</summary>
 internal static class RunsCommand
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-
     public static Command Create()
     {
         var command = new Command("runs", "Looks at the runs of a folder.\n\nExamples:\n  rlp runs list\n  rlp runs show arithmetic-1\n  rlp runs digests arithmetic-1 --json\n  rlp runs events arithmetic-1 --stage rlp --step 12\n"
@@ -40,7 +38,7 @@ internal static class RunsCommand
             var all = source.Of(arguments).Journal.Runs();
             if (arguments.GetValue(json))
             {
-                foreach (var (_, state) in all) Console.WriteLine(JsonSerializer.Serialize(Summary(state), Json));
+                foreach (var (_, state) in all) Console.WriteLine(JsonSerializer.Serialize(Summary(state), RunView.Json));
                 return Task.FromResult(ExitCodes.Done);
             }
             if (all.Count == 0) Console.WriteLine("no runs; 'rlp train RECIPE' starts one");
@@ -96,7 +94,7 @@ internal static class RunsCommand
                     }),
                     Checkpoints = state.Checkpoints.Select(c => new { c.Stage, c.Step, c.Path, c.Sha256, Kept = Kept(c) }),
                     Compared = compared.ToDictionary(e => e.Stage, e => new { e.Result.ThinkAccuracy, e.Result.NothinkAccuracy, e.Result.ThoughtLength }),
-                }, new JsonSerializerOptions(Json) { WriteIndented = true }));
+                }, new JsonSerializerOptions(RunView.Json) { WriteIndented = true }));
                 return Task.FromResult(ExitCodes.Done);
             }
             var summary = Summary(state);
@@ -145,8 +143,7 @@ internal static class RunsCommand
             if (arguments.GetValue(json))
             {
                 foreach (var s in steps)
-                    Console.WriteLine(JsonSerializer.Serialize(
-                        new { s.Stage, s.Step, s.Loss, s.GradNorm, s.RewardMean, parameters_sha256 = s.ParametersSha256, thoughts_sha256 = s.ThoughtsSha256 }, Json));
+                    Console.WriteLine(JsonSerializer.Serialize(StepDigest.Of(s), RunView.Json));
                 return Task.FromResult(ExitCodes.Done);
             }
             Print(["stage", "step", "loss", "grad norm", "reward", "parameters", "thoughts"], steps.Select(s => new[]

@@ -108,7 +108,8 @@ public sealed class RecipeReader(SettingsReader keys)
     private JournalSettings? Journal()
     {
         const string key = "journal.connection-string";
-        var (provider, text) = (keys.Choice<JournalProvider>("journal.provider"), keys.Text(key));
+        var provider = keys.Choice<JournalProvider>("journal.provider");
+        if (keys.TextOrNull(key) is not { } text) return null;
         if (text.Length == 0)
         {
             if (provider != JournalProvider.Sqlite)

@@ -17,6 +17,9 @@ public sealed class SettingsReader(EffectiveSettings settings, string file, List
 
     public string Text(string key) => Written(key) ?? "";
 
+    /// <summary>Null where the value is no text, which has been refused then.</summary>
+    public string? TextOrNull(string key) => Written(key);
+
     /// <summary>A text that must not be empty.</summary>
     public string Name(string key)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Replies;
 
@@ -7,7 +8,11 @@ namespace Rlp.Protocol.Runs;
 /// <summary>A run as it is shown: what its journal says, and what the entity that runs it adds.</summary>
 public sealed record RunView
 {
-    public static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    public static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, // a loss that is no number is a result too
+    };
 
     public required string Run { get; init; }
     public required string Recipe { get; init; }
