@@ -25,13 +25,8 @@ internal static class ExactThoughts
     }
 
     /// <summary>An RLP stage for a learner that neither clips nor decays.</summary>
-    public static StageSettings RlpStage(
-        int positions, int groupSize, int thoughtTokens, int microBatchTokens = DefaultMicroBatchTokens) => NtpStage(positions, microBatchTokens) with
-    {
-        Id = "rlp",
-        Kind = StageKind.Rlp,
-        Rlp = RlpSettings(groupSize, thoughtTokens),
-    };
+    public static StageSettings RlpStage(int positions, int groupSize, int thoughtTokens, int microBatchTokens = DefaultMicroBatchTokens) =>
+        NtpStage(positions, microBatchTokens) with { Id = "rlp", Kind = StageKind.Rlp, Rlp = RlpSettings(groupSize, thoughtTokens) };
 
     public static RlpSettings RlpSettings(int groupSize, int thoughtTokens) =>
         new() { GroupSize = groupSize, Temperature = Temperature, MaxThoughtTokens = thoughtTokens, MinThoughtTokens = thoughtTokens };
