@@ -5,6 +5,7 @@ using Akka.Cluster.Sharding;
 using Akka.Event;
 using Akka.Persistence;
 using Rlp.Actors.Hosting;
+using Rlp.Actors.Journals;
 using Rlp.Actors.Nodes;
 using Rlp.Actors.Workers;
 using Rlp.Models;
@@ -111,6 +112,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Command<StartRun>(Start);
         Command<ContinueRun>(Continue);
         Command<StopRun>(Stop);
+        Command<ForkRun>(Fork);
         Command<LeaseGranted>(_ => Begin());
         Command<LeaseRefused>(refusal => Refuse(FailureKind.Configuration, refusal.Message));
         Command<SubscribeProgress>(_ =>
@@ -170,7 +172,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         if (leaving && message is not End)
         {
-            if (message is StartRun or ContinueRun or StopRun or SubscribeProgress or GetRun)
+            if (message is StartRun or ContinueRun or ForkRun or StopRun or SubscribeProgress or GetRun)
                 Context.Parent.Forward(message); // the shard keeps it for the next incarnation
             return true;
         }
@@ -252,6 +254,43 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             return;
         }
         Prepare(command, state.RecipeJson, Sender);
+    }
+
+    /// <summary>Writes a new run's past. It is left paused: who continues it starts it with its recipe.</summary>
+    private void Fork(ForkRun command)
+    {
+        if (state.Status != RunStatus.Absent || starting is not null)
+        {
+            Sender.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' exists; choose another run id for the fork"));
+            return;
+        }
+        if (runLock is null)
+            (runLock, lockRefusal) = RunLock.TryAcquire(runFolder);
+        if (runLock is null)
+        {
+            Sender.Tell(Refusal(FailureKind.Infrastructure, lockRefusal));
+            Leave();
+            return;
+        }
+        IReadOnlyList<IRunEvent> events;
+        try
+        {
+            var source = new RunJournal(options.Journal).Events(command.FromRunId);
+            events = RunForks.Events(source, command, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+        }
+        catch (Exception e) when (e is InvalidOperationException or InvalidDataException)
+        {
+            Sender.Tell(Refusal(FailureKind.Data, e.Message));
+            Leave();
+            return;
+        }
+        var reply = Sender;
+        Persist(events, () =>
+        {
+            TellRegistry();
+            reply.Tell(new RunAccepted { RunId = runId });
+            Leave();
+        });
     }
 
     private void Prepare(IRunMessage command, string recipeJson, IActorRef reply)
@@ -775,10 +814,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         });
     }
 
-    /// <summary>The last two checkpoints of the running stage stay, and the final ones of the others.</summary>
+    /// <summary>The last two checkpoints of the running stage stay, and the final ones of the others, and what a fork began with.</summary>
     private void Prune(string stage, int keep)
     {
-        foreach (var notice in checkpoints.Prune(state.Checkpoints, stage, keep))
+        foreach (var notice in checkpoints.Prune(state.Checkpoints.Where(c => !state.IsForkPoint(c)), stage, keep))
             Notice(notice);
     }
 

@@ -9,14 +9,19 @@ using Rlp.Training.Recipes;
 
 namespace Rlp.Cli.Commands;
 
-/// <summary>rlp runs list | show | digests: what the journal says, also while another process writes it.</summary>
+/// <summary>
+/// rlp runs list | show | digests: what the journal says, also while another process writes it. verify and fork have files of their own.
+/// </summary>
 internal static class RunsCommand
 {
+    /// <summary>A run's recipe in its folder, as it was read; train and fork write it.</summary>
+    internal const string RecipeName = "recipe.hocon";
+
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    public static Command Create() => new("runs", "Looks at the runs of a folder.\n\nExamples:\n  rlp runs list\n  rlp runs show arithmetic-1\n  rlp runs digests arithmetic-1 --json")
+    public static Command Create() => new("runs", "Looks at the runs of a folder.\n\nExamples:\n  rlp runs list\n  rlp runs show arithmetic-1\n  rlp runs digests arithmetic-1 --json\n  rlp runs verify arithmetic-1\n  rlp runs fork arithmetic-1 --at-step 100 --run-id longer --set rlp.steps=400")
     {
-        List(), Show(), Digests(),
+        List(), Show(), Digests(), RunsVerifyCommand.Create(), RunsForkCommand.Create(),
     };
 
     private static Command List()
@@ -48,10 +53,9 @@ internal static class RunsCommand
         var command = new Command("show", "One run: status, stages, checkpoints, comparison.") { run, runs, json };
         command.SetAction((arguments, _) => FailureReport.Guard(() =>
         {
-            var (events, state) = Find(arguments.GetValue(runs), arguments.GetValue(run)!);
+            var (events, state, runFolder) = Find(arguments.GetValue(runs), arguments.GetValue(run)!);
             var steps = events.OfType<StepApplied>().ToLookup(e => e.Stage);
             var compared = events.OfType<StageEvaluated>().Where(e => e.Compared).DistinctBy(e => e.Stage).ToList();
-            var runFolder = Path.Combine(Path.GetDirectoryName(NodeSettingsMapping.JournalOf(arguments.GetValue(runs)))!, state.RunId);
             bool Kept(WireCheckpoint checkpoint) => Directory.Exists(Path.Combine(runFolder, checkpoint.Path)); // the journal's paths begin at the run's folder
             if (arguments.GetValue(json))
             {
@@ -62,6 +66,7 @@ internal static class RunsCommand
                     state.Environment.Threads,
                     Machine = state.Environment.MachineKind,
                     state.Environment.Versions,
+                    state.Lineage,
                     Failure = state.Status == RunStatus.Failed ? state.FailureMessage : null,
                     Stages = state.Plan.Stages.Select(s => new
                     {
@@ -85,6 +90,9 @@ internal static class RunsCommand
             Console.WriteLine($"recipe   {summary.Recipe}, seed {summary.Seed}, digest {state.RecipeSha256[..12]}");
             Console.WriteLine($"status   {summary.Status}{(state.Status == RunStatus.Failed ? ": " + state.FailureMessage : "")}");
             Console.WriteLine($"created  {summary.Created} on {state.Environment.MachineKind}, {state.Environment.Threads} threads");
+            if (state.Lineage is { } lineage)
+                Console.WriteLine($"forked   from '{lineage.RunId}' after step {lineage.Step} of stage {lineage.Stage}"
+                    + (lineage.ParametersSha256.Length > 0 ? $", parameters {lineage.ParametersSha256[..12]}" : ""));
             Console.WriteLine();
             Print(["stage", "steps", "loss", "info gain", "input tok", "seconds", "checkpoint"], state.Plan.Stages.Select(s => new[]
             {
@@ -134,14 +142,15 @@ internal static class RunsCommand
         return command;
     }
 
-    private static Argument<string> RunArgument() => new("RUN") { Description = "Id of the run; 'rlp runs list' shows them." };
+    internal static Argument<string> RunArgument() => new("RUN") { Description = "Id of the run; 'rlp runs list' shows them." };
 
-    private static (IReadOnlyList<IRunEvent> Events, RunState State) Find(string? runs, string runId)
+    /// <summary>A run's events, its state and its folder.</summary>
+    internal static (IReadOnlyList<IRunEvent> Events, RunState State, string Folder) Find(string? runs, string runId)
     {
         var path = NodeSettingsMapping.JournalOf(runs);
         var journal = new RunJournal(path);
         var events = journal.Events(runId);
-        if (events.Count > 0) return (events, events.Aggregate(RunState.Empty, (state, e) => state.Apply(e)));
+        if (events.Count > 0) return (events, events.Aggregate(RunState.Empty, (state, e) => state.Apply(e)), Path.Combine(Path.GetDirectoryName(path)!, runId));
         var known = journal.RunIds();
         throw new Configuration.ConfigurationException(
         [

@@ -44,6 +44,9 @@ public sealed record RunState
     public long CreatedUnixMilliseconds { get; init; }
     public RunEnvironment Environment { get; init; } = new();
     public RunPlan Plan { get; init; } = new();
+
+    /// <summary>Where the run was forked from; null where it began as one of its own.</summary>
+    public RunLineage? Lineage { get; init; }
     public StageState? Stage { get; init; }
 
     /// <summary>The committed checkpoints, oldest first; the folders of pruned ones are gone.</summary>
@@ -71,6 +74,7 @@ public sealed record RunState
             CreatedUnixMilliseconds = e.CreatedUnixMilliseconds,
             Environment = e.Environment,
             Plan = e.Plan,
+            Lineage = e.Lineage,
         },
         StageStarted e => this with
         {
@@ -102,6 +106,9 @@ public sealed record RunState
         var steps = Plan.Stages.FirstOrDefault(s => s.Id == stage)?.Steps;
         return Checkpoints.FindLast(c => c.Stage == stage && c.Step == steps);
     }
+
+    /// <summary>What a fork began with. Nothing before it is the fork's own, so that it is kept as the weights are that a stage starts from.</summary>
+    public bool IsForkPoint(WireCheckpoint checkpoint) => Lineage is { Step: > 0 } lineage && (checkpoint.Stage, checkpoint.Step) == (lineage.Stage, lineage.Step);
 
     /// <summary>How far the step is ahead of the applied ones where it is planned; else 1, which only the next step is.</summary>
     private int AheadOf(long step) => Stage is { } stage && step > stage.Applied && stage.PlanOf(step) is not null ? (int)(step - stage.Applied) : 1;

@@ -86,6 +86,8 @@ public static class MessageRegistry
         ("get-worker-status/1", typeof(GetWorkerStatus)),
         ("get-node-status/1", typeof(GetNodeStatus)),
         ("list-runs/1", typeof(ListRuns)),
+
+        ("fork-run/1", typeof(ForkRun)),
     ];
 
     private static readonly FrozenDictionary<string, Type> Types = Messages.ToFrozenDictionary(m => m.Manifest, m => m.Type);
