@@ -48,7 +48,7 @@ public sealed class RunForksTests
         Assert.Equal(source.OfType<StepApplied>().TakeWhile(a => a is not { Stage: "rlp", Step: 4 }).Select(a => a with { RunId = "fork" }), events.OfType<StepApplied>());
         Assert.Equal([2L], events.OfType<StageEvaluated>().Where(v => v.Stage == "cpt").Select(v => v.Step));
         Assert.Equal([3L], events.OfType<StageEvaluated>().Where(v => v.Stage == "rlp").Select(v => v.Step));
-        Assert.All(events, e => Assert.Equal("fork", ((IRunMessage)e).RunId));
+        Assert.All(events, e => Assert.Equal("fork", e.RunId));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Rlp.Actors.Hosting;
 using Rlp.Actors.Runs;
 using Rlp.Actors.Workers;
 using Rlp.Protocol.Payloads;
@@ -24,16 +25,17 @@ public sealed class ForkFolder : IDisposable
     /// <summary>What it holds, by paths relative to the new run's folder.</summary>
     public IReadOnlyList<WireCheckpoint> Checkpoints => made;
 
-    /// <exception cref="IOException">The run's folder exists, or somebody is making it.</exception>
+    /// <exception cref="RunRefusedException">The run's folder exists, or another process is making it.</exception>
     public static ForkFolder Begin(string runsFolder, string runId)
     {
         var final = Path.Combine(runsFolder, runId);
         if (Path.Exists(final))
-            throw new IOException($"{final} exists; choose another run id, or remove the folder where no run of that id is in the journal");
+            throw new RunRefusedException(
+                FailureKind.Configuration, $"{final} exists; choose another run id, or remove the folder where the journal has no run of that id");
         var making = Path.Combine(runsFolder, $".{runId}.forking");
         var (held, refusal) = RunLock.TryAcquire(making);
         if (held is null)
-            throw new IOException($"another process is making the fork '{runId}': {refusal}");
+            throw new RunRefusedException(FailureKind.Infrastructure, $"the fork '{runId}' cannot be made: {refusal}");
         foreach (var left in Directory.GetDirectories(making))
             Directory.Delete(left, recursive: true);
         return new ForkFolder(making, final, runId, held);

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Rlp.Actors.Hosting;
 using Rlp.Actors.Runs;
@@ -25,7 +27,7 @@ public sealed class RunReplay
 
     /// <param name="events">The run's journal.</param>
     /// <param name="runFolder">The run's folder, where its checkpoints lie.</param>
-    /// <exception cref="ReplayImpossibleException">The recipe is of another version.</exception>
+    /// <exception cref="ReplayImpossibleException">The recipe is of another version, or was changed.</exception>
     public RunReplay(IEngineFactory engines, IReadOnlyList<IRunEvent> events, string runFolder)
     {
         this.engines = engines;
@@ -40,9 +42,9 @@ public sealed class RunReplay
         {
             throw new ReplayImpossibleException($"the recipe of run '{State.RunId}' is none of this version: {e.Message}", e);
         }
-        if (Recipe.Digest != State.RecipeSha256)
-            throw new ReplayImpossibleException(
-                $"the journaled recipe of run '{State.RunId}' has the digest {Recipe.Digest}, the run was created with {State.RecipeSha256}: it is of another version");
+        var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(State.RecipeJson)));
+        if (digest != State.RecipeSha256)
+            throw new ReplayImpossibleException($"the journaled recipe of run '{State.RunId}' has the digest {digest}, but the run was created with {State.RecipeSha256}: it was changed");
     }
 
     public RunState State { get; }

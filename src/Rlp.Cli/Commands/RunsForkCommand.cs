@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Rlp.Actors.Hosting;
+using Rlp.Actors.Journals;
 using Rlp.Actors.Replays;
 using Rlp.Actors.Runs;
 using Rlp.Cli.Configuration;
@@ -95,7 +96,7 @@ internal static class RunsForkCommand
                 Checkpoints = [.. forked.Checkpoints],
             });
         }
-        catch (RunRefusedException)
+        catch (Exception) when (new RunJournal(options.Journal).Events(request.RunId).Count == 0)
         {
             forked.Discard();
             throw;

@@ -94,7 +94,7 @@ public sealed class RunsForkTests : IDisposable
             Assert.NotEqual(expected[step], wild[step]);
 
         (code, _, error) = await Fork("whole", "--at-step", "4", "--run-id", "wild");
-        Assert.Equal(ExitCodes.BrokenEnvironment, code);
+        Assert.Equal(ExitCodes.BadConfiguration, code);
         Assert.Contains("choose another run id", error);
         (code, _, error) = await Fork("whole", "--at-step", "9", "--run-id", "late");
         Assert.Equal(ExitCodes.BadConfiguration, code);
