@@ -15,12 +15,16 @@ public static class Program
             + "  rlp train hocon/recipes/arithmetic.hocon\n"
             + "  rlp train hocon/recipes/arithmetic.hocon --run-id big --set rlp.group-size=16\n"
             + "  rlp runs show arithmetic-1\n"
+            + "  rlp node --config hocon/cluster/one.hocon\n"
+            + "  rlp submit hocon/recipes/arithmetic.hocon --to 127.0.0.1:7001\n"
             + "  rlp model inspect models/Qwen3-1.7B\n"
             + "  rlp plan hocon/recipes/qwen3-1.7b.hocon --device H100 --nodes 4\n"
             + "  rlp bench sampler --model models/Qwen3-1.7B\n"
             + "  rlp doctor\n\n"
             + ExitCodes.Explanation);
         root.Subcommands.Add(TrainCommand.Create());
+        root.Subcommands.Add(NodeCommand.Create());
+        root.Subcommands.Add(SubmitCommand.Create());
         root.Subcommands.Add(RunsCommand.Create());
         root.Subcommands.Add(ModelCommand.Create());
         root.Subcommands.Add(PlanCommand.Create());

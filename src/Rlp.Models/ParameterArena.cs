@@ -152,12 +152,17 @@ public sealed class ParameterArena : IDisposable
     }
 
     /// <summary>Lower-case hexadecimal SHA-256 of the bytes of <see cref="Master"/>.</summary>
-    public string Sha256()
+    public string Sha256() => Digest(Master);
+
+    /// <summary>Lower-case hexadecimal SHA-256 of the bytes of <see cref="Values"/>.</summary>
+    public string ValuesSha256() => Digest(Values);
+
+    private static string Digest(Tensor flat)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        for (long i = 0; i < Master.numel(); i += HashedAtOnce)
+        for (long i = 0; i < flat.numel(); i += HashedAtOnce)
         {
-            using var part = Master.narrow(0, i, Math.Min(HashedAtOnce, Master.numel() - i));
+            using var part = flat.narrow(0, i, Math.Min(HashedAtOnce, flat.numel() - i));
             using var cpu = part.cpu();
             hash.AppendData(cpu.bytes);
         }

@@ -7,24 +7,26 @@ namespace Rlp.Training;
 /// <summary>The teacher phi: an EMA of the policy, initialised from it before the first step (steps 4 and 10 of Algorithm 1).</summary>
 public sealed class EmaTeacher : IDisposable
 {
-    private readonly ParameterArena policy;
     private readonly ParameterArena average; // float32: at tau = 0.999 a bfloat16 average would stand still
     private readonly double tau;
 
-    public EmaTeacher(ParameterArena policy, double tau)
+    /// <param name="dtype">What the network computes in; null: as the policy's arena.</param>
+    public EmaTeacher(ParameterArena policy, double tau, ScalarType? dtype = null)
     {
-        (this.policy, this.tau) = (policy, tau);
+        this.tau = tau;
         var device = policy.Values.device;
         average = new ParameterArena(policy.Layout, trainable: false, device);
         average.CopyFrom(policy);
-        Parameters = policy.Dtype == ScalarType.Float32 ? average : new ParameterArena(policy.Layout, trainable: false, device, policy.Dtype);
+        var computed = dtype ?? policy.Dtype;
+        Parameters = computed == ScalarType.Float32 ? average : new ParameterArena(policy.Layout, trainable: false, device, computed);
         Round();
     }
 
     /// <summary>phi in the policy's type: what scores positions.</summary>
     public ParameterArena Parameters { get; }
 
-    public void Update()
+    /// <summary>phi &lt;- tau phi + (1 - tau) theta.</summary>
+    public void Update(ParameterArena policy)
     {
         ExponentialMovingAverage.Update(average.Master, policy.Master, tau);
         Round();

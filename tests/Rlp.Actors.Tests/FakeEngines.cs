@@ -7,6 +7,7 @@ using Rlp.Training.Checkpoints;
 using Rlp.Training.Engines;
 using Rlp.Training.Planning;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Tests;
 
@@ -22,6 +23,13 @@ internal sealed class FakeEngines : IEngineFactory
     public Action<string, long> OnCall { get; init; } = (_, _) => { };
 
     public ConcurrentQueue<string> Calls { get; } = new();
+
+    /// <summary>What learners and teachers show to readers, on whatever node these stand: fake weights need no journey.</summary>
+    private readonly ConcurrentDictionary<(string Run, string Name), Weights> published = new();
+
+    private Weights Published(string runId, string name) => published.TryGetValue((runId, name), out var weights)
+        ? weights
+        : throw new InvalidOperationException($"run '{runId}' has published no '{name}'; open the engine that owns it first");
 
     /// <summary>Engines that were opened and not disposed.</summary>
     public int OpenEngines => Volatile.Read(ref open);
@@ -164,7 +172,7 @@ internal sealed class FakeEngines : IEngineFactory
                 policy.Load(checkpoint.Path, "policy", PolicyVersion);
             else
                 policy.Set(0, Read(Path.Combine(checkpoint.Path, "policy")));
-            context.Weights.Publish(context.RunId, "policy", policy);
+            Fakes.published[(context.RunId, "policy")] = policy;
         }
 
         public long PolicyVersion { get; private set; }
@@ -198,7 +206,7 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Fakes.DisposeOwner("learner");
             base.Dispose();
-            context.Weights.Withdraw(context.RunId, "policy");
+            Fakes.published.TryRemove(new((context.RunId, "policy"), policy));
         }
 
         private AppliedStep Apply(long step, string input)
@@ -224,15 +232,15 @@ internal sealed class FakeEngines : IEngineFactory
             if (checkpoint?.Stage == context.Stage.Id)
                 teacher.Load(checkpoint.Path, "teacher", version = checkpoint.Step);
             else
-                teacher.Set(0, context.Weights.Get<Weights>(context.RunId, "policy").Digest);
-            context.Weights.Publish(context.RunId, "teacher", teacher);
+                teacher.Set(0, Fakes.Published(context.RunId, "policy").Digest);
+            Fakes.published[(context.RunId, "teacher")] = teacher;
         }
 
-        public void Update()
+        public void Update(WeightReference? policy = null)
         {
             Check();
             Fakes.Called($"{context.Stage.Id} ema", 0);
-            teacher.Set(++version, Hash($"{teacher.Digest} {context.Weights.Get<Weights>(context.RunId, "policy").Digest}"));
+            teacher.Set(++version, Hash($"{teacher.Digest} {Fakes.Published(context.RunId, "policy").Digest}"));
         }
 
         public void WriteCheckpoint(string folder)
@@ -245,20 +253,20 @@ internal sealed class FakeEngines : IEngineFactory
         {
             Fakes.DisposeOwner("teacher");
             base.Dispose();
-            context.Weights.Withdraw(context.RunId, "teacher");
+            Fakes.published.TryRemove(new((context.RunId, "teacher"), teacher));
         }
     }
 
     private sealed class Rollout(FakeEngines fakes, StageContext context) : OneThread(fakes), IRolloutEngine
     {
-        public IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions) =>
+        public IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions, WeightReference? policy = null) =>
             Fakes.Reading(() => SampleNow(step, policyVersion, positions));
 
         private SampledGroup[] SampleNow(long step, long policyVersion, IReadOnlyList<GroupPosition> positions)
         {
             Check();
             Fakes.Called($"{context.Stage.Id} sample", step);
-            var policy = context.Weights.Get<Weights>(context.RunId, "policy").At(policyVersion);
+            var policy = Fakes.Published(context.RunId, "policy").At(policyVersion);
             return
             [
                 .. positions.Select(p => new SampledGroup(p, [.. Enumerable.Range(0, context.Stage.Rlp!.GroupSize).Select(m => Thought(policy, step, p, m))])
@@ -268,12 +276,12 @@ internal sealed class FakeEngines : IEngineFactory
             ];
         }
 
-        public EvaluationResult Evaluate(int problems)
+        public EvaluationResult Evaluate(int problems, WeightReference? policy = null)
         {
             Check();
             Fakes.Called($"{context.Stage.Id} evaluate", problems);
-            var policy = context.Weights.Get<Weights>(context.RunId, "policy").Digest;
-            return new EvaluationResult(Number(policy), 0.01, Number(Hash(policy)), 0.02, -0.5, -1.5, 4, [new EvaluationSample("1+2=", "3", "3", "3", -0.1, -2)]);
+            var evaluated = Fakes.Published(context.RunId, "policy").Digest;
+            return new EvaluationResult(Number(evaluated), 0.01, Number(Hash(evaluated)), 0.02, -0.5, -1.5, 4, [new EvaluationSample("1+2=", "3", "3", "3", -0.1, -2)]);
         }
 
         private static SampledThought Thought(string policy, long step, GroupPosition position, int member)
@@ -286,13 +294,13 @@ internal sealed class FakeEngines : IEngineFactory
 
     private sealed class Reward(FakeEngines fakes, StageContext context) : OneThread(fakes), IRewardEngine
     {
-        public double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions) => Fakes.Reading(() => ScoreNow(policyVersion, positions));
+        public double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions, WeightReference? teacher = null) => Fakes.Reading(() => ScoreNow(policyVersion, positions));
 
         private double[] ScoreNow(long policyVersion, IReadOnlyList<GroupPosition> positions)
         {
             Check();
             Fakes.Called($"{context.Stage.Id} score", 0);
-            var teacher = context.Weights.Get<Weights>(context.RunId, "teacher").At(policyVersion);
+            var teacher = Fakes.Published(context.RunId, "teacher").At(policyVersion);
             return [.. positions.Select(p => -1 - Number(Hash($"{teacher} {p.Group}")))];
         }
     }

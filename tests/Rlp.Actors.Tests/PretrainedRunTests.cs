@@ -6,6 +6,7 @@ using Rlp.Protocol.Events;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
+using Rlp.Training.Weights;
 using Rlp.Training;
 using Rlp.Training.Engines;
 using Rlp.Training.Engines.Torch;

@@ -30,6 +30,10 @@ internal sealed class TestNode : IAsyncDisposable
 
     public ActorSystem System => host.Services.GetRequiredService<ActorSystem>();
 
+    public Address Address => Akka.Cluster.Cluster.Get(System).SelfAddress;
+
+    internal NodeNetwork Network => host.Services.GetRequiredService<NodeNetwork>();
+
     public RunJournal Journal => new(Options.Journal);
 
     // Each host would watch its settings file; the machine's inotify instances are few.

@@ -8,6 +8,7 @@ using Rlp.Protocol.Queries;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
 using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Tests;
 

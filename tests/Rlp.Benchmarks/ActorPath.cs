@@ -1,3 +1,4 @@
+using Rlp.Training.Weights;
 using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -1,3 +1,4 @@
+using Rlp.Training.Weights;
 using System.Globalization;
 using Rlp.Benchmarks.Measuring;
 using Rlp.Benchmarks.Report;

@@ -4,6 +4,7 @@ using Rlp.Benchmarks.Report;
 using Rlp.Training.Engines;
 using Rlp.Training.Engines.Torch;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Benchmarks;
 
@@ -95,7 +96,7 @@ internal static class StepSection
                 InTurns.Seconds(() => sampled = rollout.Sample(step, step - 1, batch!.Positions)),
                 InTurns.Seconds(() => evidence = reward.Score(step - 1, batch!.Positions)),
                 InTurns.Seconds(() => learner.ApplyRlp(step, [.. sampled.Zip(evidence, (s, e) => new ScoredGroup(s, e))])),
-                InTurns.Seconds(teacher.Update),
+                InTurns.Seconds(() => teacher.Update()),
             ];
             cursor = batch!.To;
             if (step == 1) continue;

@@ -77,6 +77,16 @@ public sealed class RunForksTests
     }
 
     [Fact]
+    public void The_time_of_a_fork_begins_with_the_fork()
+    {
+        var source = Halted(4).Journal.Select(e => e is StepApplied applied ? applied with { AtUnixMilliseconds = 1_000 } : e).ToArray();
+        var state = RunForks.Events(source, At(3), nowUnixMilliseconds: 50_000).Append(new RunResumed { AtUnixMilliseconds = 60_000 })
+            .Append(new RunRecovered { DetectionSeconds = 1, RecoverySeconds = 4 }).Append(new NodeJoined { AtUnixMilliseconds = 70_000 })
+            .Aggregate(RunState.Empty, (s, e) => s.Apply(e));
+        Assert.Equal(0.5, state.Recovery.Metrics(state.CreatedUnixMilliseconds)["recovery/ettr"]); // 5 of the 10 s since it was resumed
+    }
+
+    [Fact]
     public void A_step_that_was_not_applied_is_refused() => Assert.Contains("has applied 4 steps of stage 'rlp', not 5", Refusal(At(5)));
 
     [Fact]

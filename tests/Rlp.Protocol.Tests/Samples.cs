@@ -39,7 +39,7 @@ internal static class Samples
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Dictionary<,>))
             return Entries(type, name);
         if (type.IsEnum)
-            return Enum.GetValues(type).GetValue(1 + number % (Enum.GetValues(type).Length - 1))!;
+            return Enum.GetValues(type).GetValue(1 + number % Math.Min(4, Enum.GetValues(type).Length - 1))!; // of the first ones: members are added at the end
         if (type.GetCustomAttribute<ProtoBuf.ProtoContractAttribute>() is not null)
             return Filled(type);
         return Type.GetTypeCode(type) switch

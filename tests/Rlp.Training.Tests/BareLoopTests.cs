@@ -104,7 +104,7 @@ public sealed class BareLoopTests : IDisposable
 
         ParameterArena Copy(string name)
         {
-            var live = context.Weights.Get<ParameterArena>(context.RunId, name);
+            var live = context.Weights.Find(context.RunId, name)!.At(null);
             var copy = new ParameterArena(live.Layout, trainable: false);
             copy.CopyFrom(live);
             return copy;

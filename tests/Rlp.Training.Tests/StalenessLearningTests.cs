@@ -2,6 +2,7 @@ using Rlp.Training.Engines;
 using Rlp.Training.Engines.Torch;
 using Rlp.Training.Planning;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Training.Tests;
 
@@ -50,10 +51,10 @@ public sealed class StalenessLearningTests : IDisposable
 
     private sealed class Rollout(IRolloutEngine torch, int seven) : IRolloutEngine
     {
-        public IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions) =>
-            [.. torch.Sample(step, policyVersion, positions).Select(g => g with { Thoughts = [.. g.Thoughts.Select(Worth)] })];
+        public IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions, WeightReference? policy = null) =>
+            [.. torch.Sample(step, policyVersion, positions, policy).Select(g => g with { Thoughts = [.. g.Thoughts.Select(Worth)] })];
 
-        public EvaluationResult Evaluate(int problems) => torch.Evaluate(problems);
+        public EvaluationResult Evaluate(int problems, WeightReference? policy = null) => torch.Evaluate(problems, policy);
 
         public void Dispose() => torch.Dispose();
 

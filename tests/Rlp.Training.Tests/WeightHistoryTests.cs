@@ -1,4 +1,4 @@
-using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Training.Tests;
 

@@ -1,6 +1,8 @@
 using Rlp.Protocol.Events;
+using Rlp.Protocol.Runs;
 using Rlp.Training;
 using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Hosting;
 
@@ -34,6 +36,32 @@ public sealed record NodeOptions
 
     public int Port { get; init; }
 
+    /// <summary>What people call the node.</summary>
+    public string Name { get; init; } = "local";
+
+    /// <summary>The workers of this node.</summary>
+    public IReadOnlyList<Role> Roles { get; init; } = Enum.GetValues<Role>();
+
+    /// <summary>True where run entities and the registry may stand on this node.</summary>
+    public bool Coordinates { get; init; } = true;
+
+    /// <summary>The cluster that the node joins; null: it is one by itself, and its process alone may run its runs.</summary>
+    public ClusterSettings? Cluster { get; init; }
+
+    /// <summary>
+    /// Port of the node's HTTP endpoint on <see cref="Host"/>, 0 takes a free one. Null: no endpoint; then no other node can read the weights that
+    /// this one publishes, nor this one theirs.
+    /// </summary>
+    public int? HttpPort { get; init; }
+
+    /// <summary>Bytes of weights per second that this node sends to others, all together; 0 is no limit.</summary>
+    public long WeightBytesPerSecond { get; init; }
+
+    /// <summary>How long and how often this node tries to get weights from others.</summary>
+    public WeightTransferSettings Transfers { get; init; } = new();
+
+    public NodeSecurity Security { get; init; } = new();
+
     /// <summary>Cores of this node's device; <see cref="ThreadPlan"/> says who works on them.</summary>
     public int Threads { get; init; } = ThreadPlan.Of(setting: 0).KernelThreads;
 
@@ -45,6 +73,9 @@ public sealed record NodeOptions
 
     /// <summary>An engine call without an answer for so long is named in the log and to the run's subscribers.</summary>
     public TimeSpan WarnAfter { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Work that no lane entity has begun after so long is sent again.</summary>
+    public TimeSpan LaneStartWithin { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>Times that failed work is issued again before the run fails.</summary>
     public int Retries { get; init; } = 3;
@@ -71,7 +102,7 @@ public sealed record NodeOptions
     public string Journal => JournalFile ?? Path.Combine(RunsFolder, "journal.db");
 
     /// <summary>Where the node's warnings and errors go.</summary>
-    public string LogFile => Path.Combine(RunsFolder, "node.log");
+    public string LogFile => Path.Combine(RunsFolder, Cluster is null ? "node.log" : $"node-{Name}.log");
 
     public string RunFolder(string runId) => Path.Combine(Path.GetFullPath(RunsFolder), runId);
 }

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Cluster.Hosting;
+using Akka.Cluster.Hosting.SBR;
 using Akka.Cluster.Sharding;
 using Akka.Configuration;
 using Akka.Hosting;
@@ -10,7 +11,9 @@ using Microsoft.Extensions.DependencyInjection;
 using Rlp.Actors.Nodes;
 using Rlp.Actors.Runs;
 using Rlp.Actors.Serialization;
+using Rlp.Actors.Workers;
 using Rlp.Protocol;
+using Rlp.Protocol.Runs;
 using Rlp.Training;
 
 namespace Rlp.Actors.Hosting;
@@ -25,58 +28,96 @@ public static class RlpNodeHosting
     private const int Shards = 32;
 
     /// <summary>Adds the node to a host; <see cref="RunClient"/> is how the host's code speaks to it.</summary>
-    /// <exception cref="InvalidOperationException">The journal cannot be opened.</exception>
+    /// <exception cref="InvalidOperationException">The journal cannot be opened, or <see cref="NodeOptions.Security"/> does not fit the node's address.</exception>
     public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options)
     {
         OpenMpWaiting.Prepare();
+        RunClient? client = null;
+        var network = new NodeNetwork(options, () => client ?? throw new InvalidOperationException("the node is starting; try again"));
+        network.AddTo(services);
         Dispatchers.FillPool(ThreadPlan.Of(options.Threads));
         Directory.CreateDirectory(options.RunsFolder);
         SqliteJournalFile.Prepare(options.Journal);
         services.AddSingleton(options);
-        services.AddSingleton(provider => new RunClient(provider.GetRequiredService<ActorSystem>(), options));
-        return services.AddAkka(SystemName, (builder, _) => Configure(builder, options));
+        services.AddSingleton(_ => new NodeAddress(network.Address));
+        services.AddSingleton(provider => client = new RunClient(provider.GetRequiredService<ActorSystem>(), options));
+        return services.AddAkka(SystemName, (builder, _) => Configure(builder, options, network));
     }
 
-    private static void Configure(AkkaConfigurationBuilder builder, NodeOptions options)
+    private static void Configure(AkkaConfigurationBuilder builder, NodeOptions options, NodeNetwork network)
     {
         var persistence = new MultiDataOptionsSetup();
         foreach (var plugin in (string[])["akka.persistence.journal.sql", "akka.persistence.snapshot-store.sql", "akka.persistence.query.journal.sql"])
             persistence.AddDataOptions(plugin, Connection(options));
 
-        builder
+        var scheme = options.Security.Tls is null ? "akka.tcp" : "akka.ssl.tcp";
+        network.Configure(builder)
             .AddHocon(Settings(options), HoconAddMode.Prepend)
             .AddSetup(persistence)
             .WithStrictSerialization()
             .WithCustomSerializer("rlp", [typeof(IRlpMessage)], system => new RlpSerializer(system))
             .WithRemoting(options.Host, options.Port)
-            .WithClustering(new ClusterOptions { LogInfo = false })
-            .WithShardingDistributedData(new ShardingDDataOptions { Durable = new DurableOptions { Keys = [] } })
-            .WithSingleton<RunRegistryActor>(
-                RunRegistryActor.Name,
-                (_, registry, _) => Props.Create(() => new RunRegistryActor(options, () => registry.Get<TrainingRunActor>())),
-                new ClusterSingletonOptions { LogSingletonIdentificationFailure = false }) // logged at every start, before the singleton could be there
-            .WithActors((system, registry) =>
-                registry.Register<NodeSupervisor>(system.ActorOf(Props.Create(() => new NodeSupervisor(options)), NodeSupervisor.Name)))
-            .WithShardRegion<RolloutLaneActor>(
+            .WithClustering(new ClusterOptions
+            {
+                LogInfo = false,
+                Roles = ClusterNodes.RolesOf(options.Name, options.Roles, options.Coordinates),
+                SeedNodes = options.Cluster is null ? null : [.. options.Cluster.SeedNodes.Select(seed => $"{scheme}://{SystemName}@{seed}")],
+                SplitBrainResolver = options.Cluster?.SplitBrain switch
+                {
+                    SplitBrainStrategy.KeepMajority => new KeepMajorityOption(),
+                    SplitBrainStrategy.KeepOldest => new KeepOldestOption { DownIfAlone = true },
+                    _ => null,
+                },
+            })
+            .WithShardingDistributedData(new ShardingDDataOptions { Durable = new DurableOptions { Keys = [] } });
+
+        var singleton = new ClusterSingletonOptions
+        {
+            Role = ClusterNodes.Coordinator,
+            LogSingletonIdentificationFailure = false, // logged at every start, before the singleton could be there
+        };
+        if (options.Coordinates)
+            builder.WithSingleton<RunRegistryActor>(
+                RunRegistryActor.Name, (_, registry, _) => Props.Create(() => new RunRegistryActor(options, () => registry.Get<TrainingRunActor>())), singleton);
+        else
+            builder.WithSingletonProxy<RunRegistryActor>(RunRegistryActor.Name, singleton);
+
+        builder.WithActors((system, registry) =>
+            registry.Register<NodeSupervisor>(system.ActorOf(Props.Create(() => new NodeSupervisor(options, network.Weights)), NodeSupervisor.Name)));
+
+        var laneOf = HashCodeMessageExtractor.Create(Shards, message => (message as ILaneMessage)?.LaneId);
+        var laneRole = WorkerActor.NameOf(Role.Rollout);
+        if (options.Roles.Contains(Role.Rollout))
+            builder.WithShardRegion<RolloutLaneActor>(
                 LaneRegion,
                 (_, registry, _) => _ => Props.Create(() => new RolloutLaneActor(registry.Get<TrainingRunActor>())),
-                HashCodeMessageExtractor.Create(Shards, message => (message as ILaneMessage)?.LaneId),
-                Sharded(PoisonPill.Instance))
-            .WithShardRegion<TrainingRunActor>(
+                laneOf,
+                Sharded(laneRole, PoisonPill.Instance));
+        else
+            builder.WithShardRegionProxy<RolloutLaneActor>(LaneRegion, laneRole, laneOf);
+
+        var runOf = HashCodeMessageExtractor.Create(Shards, message => (message as IRunMessage)?.RunId);
+        if (options.Coordinates)
+            builder.WithShardRegion<TrainingRunActor>(
                 RunRegion,
                 (_, registry, _) => runId => Props.Create(
                     () => new TrainingRunActor(runId, options, registry.Get<RolloutLaneActor>(), registry.Get<RunRegistryActor>())),
-                HashCodeMessageExtractor.Create(Shards, message => (message as IRunMessage)?.RunId),
-                Sharded(TrainingRunActor.End.Instance))
-            .AddStartup((system, _) =>
+                runOf,
+                Sharded(ClusterNodes.Coordinator, TrainingRunActor.End.Instance));
+        else
+            builder.WithShardRegionProxy<TrainingRunActor>(RunRegion, ClusterNodes.Coordinator, runOf);
+
+        if (options.Cluster is null)
+            builder.AddStartup((system, _) =>
             {
                 var cluster = Akka.Cluster.Cluster.Get(system);
                 cluster.Join(cluster.SelfAddress); // a cluster of one
             });
     }
 
-    private static ShardOptions Sharded(object stopMessage) => new()
+    private static ShardOptions Sharded(string role, object stopMessage) => new()
     {
+        Role = role,
         StateStoreMode = StateStoreMode.DData,
         RememberEntities = false, // the registry continues what should be running
         ShouldPassivateIdleEntities = false, // an entity may own a device for days without a message from outside
@@ -122,12 +163,8 @@ public static class RlpNodeHosting
                 snapshot-store { plugin = "akka.persistence.snapshot-store.sql", sql = {{sql}} }
                 query.journal.sql = {{sql}}
               }
-              # A cluster of one has nobody to wait for: the intervals decide how fast it starts and leaves.
               cluster {
-                gossip-interval = 100ms
-                leader-actions-interval = 100ms
-                periodic-tasks-initial-delay = 50ms
-                sharding { retry-interval = 100ms, updating-state-timeout = 2s, waiting-for-state-timeout = 2s }
+                {{(options.Cluster is { } cluster ? Together(cluster) : Alone)}}
                 singleton.hand-over-retry-interval = 200ms
                 singleton-proxy.singleton-identification-interval = 100ms
                 distributed-data.gossip-interval = 200ms
@@ -140,6 +177,27 @@ public static class RlpNodeHosting
             }
             """)).WithFallback(Akka.Persistence.Sql.SqlPersistence.DefaultConfiguration);
     }
+
+    /// <summary>A cluster of one has nobody to wait for: the intervals decide how fast it starts and leaves.</summary>
+    private const string Alone = """
+        gossip-interval = 100ms
+        leader-actions-interval = 100ms
+        periodic-tasks-initial-delay = 50ms
+        sharding { retry-interval = 100ms, updating-state-timeout = 2s, waiting-for-state-timeout = 2s }
+        """;
+
+    // Lanes move soon after a node has joined: a run is long, but its user looks at it now.
+    private static string Together(ClusterSettings settings) => FormattableString.Invariant($$"""
+        gossip-interval = 300ms
+        leader-actions-interval = 300ms
+        seed-node-timeout = 3s
+        retry-unsuccessful-join-after = 3s
+        run-coordinated-shutdown-when-down = on
+        failure-detector { heartbeat-interval = 500ms, acceptable-heartbeat-pause = {{settings.HeartbeatPause.TotalMilliseconds}}ms }
+        split-brain-resolver.stable-after = {{settings.StableAfter.TotalMilliseconds}}ms
+        down-removal-margin = {{settings.StableAfter.TotalMilliseconds}}ms
+        sharding { retry-interval = 500ms, rebalance-interval = 3s, updating-state-timeout = 3s, waiting-for-state-timeout = 3s }
+        """);
 
     private static string Quote(string text) => $"\"{text.Replace("\\", "\\\\").Replace("\"", "\\\"")}\"";
 }

@@ -21,6 +21,14 @@ public sealed class RunRefusedException(FailureKind kind, string message) : Exce
 /// <summary>A started run: what was answered, and its progress up to and including <see cref="RunEnded"/>.</summary>
 public sealed record StartedRun(RunAccepted Accepted, ChannelReader<IRunProgress> Progress);
 
+/// <summary>Where a started node's HTTP endpoint is; null where it has none.</summary>
+public sealed record NodeAddress(Uri? Http);
+
+/// <summary>A member of the cluster.</summary>
+/// <param name="Address">HOST:PORT of its remoting.</param>
+/// <param name="Status">joining, up, leaving, exiting, down or removed.</param>
+public sealed record NodeView(string Name, string Address, IReadOnlyList<string> Roles, string Status, bool Reachable, bool Self);
+
 /// <summary>How code outside the actor system speaks to the runs of its node.</summary>
 public sealed class RunClient(ActorSystem system, NodeOptions options)
 {
@@ -32,19 +40,10 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     /// <exception cref="RunRefusedException">Other recipe or seed, locked by another process, no device free, or no answer.</exception>
     public async Task<StartedRun> StartAsync(string runId, Recipe recipe, CancellationToken cancellation = default)
     {
-        RequireRunId(runId);
+        var start = StartOf(runId, recipe);
         var progress = Channel.CreateUnbounded<IRunProgress>(new UnboundedChannelOptions { SingleReader = true });
         var accepted = new TaskCompletionSource<RunAccepted>(TaskCreationOptions.RunContinuationsAsynchronously);
         var region = Runs();
-        var start = new StartRun
-        {
-            RunId = runId,
-            RecipeJson = recipe.ToJson(),
-            RecipeSha256 = recipe.Digest,
-            Seed = recipe.Seed,
-            Plan = RunPlans.Of(recipe),
-            Environment = NodeEnvironment.Describe(options),
-        };
         var listener = system.ActorOf(Props.Create(() => new ProgressListener(start, region, accepted, progress.Writer)));
         try
         {
@@ -68,6 +67,55 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     /// <exception cref="RunRefusedException">A run of that id exists, or the source has no such past.</exception>
     public Task ForkAsync(ForkRun fork, CancellationToken cancellation = default) => AskRun(fork, cancellation, ForkWithin);
 
+    /// <summary>As <see cref="StartAsync"/>, for a run that goes on whoever watches it.</summary>
+    /// <exception cref="RunRefusedException">Other recipe or seed, or no answer.</exception>
+    public async Task<RunAccepted> SubmitAsync(string runId, Recipe recipe, CancellationToken cancellation = default) =>
+        (RunAccepted)await AskRun(StartOf(runId, recipe), cancellation);
+
+    /// <summary>Goes on with a run that was paused or failed, by the recipe in its journal.</summary>
+    /// <exception cref="RunRefusedException">There is no such run, or no answer.</exception>
+    public async Task<RunAccepted> ResumeAsync(string runId, CancellationToken cancellation = default) =>
+        (RunAccepted)await AskRun(new ContinueRun { RunId = runId, Environment = NodeEnvironment.Describe(options) }, cancellation);
+
+    /// <summary>Ends a run for good, without a checkpoint: it cannot be resumed. What it has committed stays.</summary>
+    /// <exception cref="RunRefusedException">There is no such run, or it has ended.</exception>
+    public async Task<RunStopped> CancelAsync(string runId, string reason, CancellationToken cancellation = default) =>
+        (RunStopped)await AskRun(new StopRun { RunId = runId, Reason = reason, Cancel = true }, cancellation, Timeout.InfiniteTimeSpan);
+
+    /// <summary>The members of the cluster as this node sees them.</summary>
+    public IReadOnlyList<NodeView> Members()
+    {
+        var cluster = Akka.Cluster.Cluster.Get(system);
+        var state = cluster.State;
+        return
+        [
+            .. state.Members.OrderBy(m => m.Address.ToString(), StringComparer.Ordinal).Select(m => new NodeView(
+                Nodes.ClusterNodes.NameOf(m),
+                $"{m.Address.Host}:{m.Address.Port}",
+                [.. m.Roles.Where(r => !r.StartsWith("name-", StringComparison.Ordinal)).Order(StringComparer.Ordinal)],
+                m.Status.ToString().ToLowerInvariant(),
+                !state.Unreachable.Contains(m),
+                m.Equals(cluster.SelfMember))),
+        ];
+    }
+
+    /// <summary>
+    /// Has this node grant nothing more and its runs move their learners and teachers to other nodes, each after a checkpoint. False where that
+    /// took longer.
+    /// </summary>
+    public async Task<bool> DrainAsync(TimeSpan within)
+    {
+        try
+        {
+            await system.ActorSelection($"/user/{Nodes.NodeSupervisor.Name}").Ask<NodeDrained>(new DrainNode(), within);
+            return true;
+        }
+        catch (AskTimeoutException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Stops a run after its current engine call and a checkpoint; completes when that is durable.</summary>
     /// <exception cref="RunRefusedException">The run could not be stopped durably.</exception>
     public async Task<RunStopped> StopAsync(string runId, string reason, CancellationToken cancellation = default) =>
@@ -87,6 +135,20 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     /// <summary>The leases of this node.</summary>
     public Task<NodeStatus> NodeAsync(CancellationToken cancellation = default) =>
         system.ActorSelection($"/user/{Nodes.NodeSupervisor.Name}").Ask<NodeStatus>(new GetNodeStatus(), AnswerWithin, cancellation);
+
+    private StartRun StartOf(string runId, Recipe recipe)
+    {
+        RequireRunId(runId);
+        return new StartRun
+        {
+            RunId = runId,
+            RecipeJson = recipe.ToJson(),
+            RecipeSha256 = recipe.Digest,
+            Seed = recipe.Seed,
+            Plan = RunPlans.Of(recipe),
+            Environment = NodeEnvironment.Describe(options),
+        };
+    }
 
     private IActorRef Runs() => ActorRegistry.For(system).Get<TrainingRunActor>();
 

@@ -2,7 +2,6 @@ using Rlp.Actors.Hosting;
 using Rlp.Actors.Runs;
 using Rlp.Actors.Workers;
 using Rlp.Protocol.Payloads;
-using Rlp.Protocol.Runs;
 using Rlp.Training.Checkpoints;
 using Rlp.Training.Engines;
 

@@ -13,6 +13,7 @@ using Rlp.Training;
 using Rlp.Training.Checkpoints;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Replays;
 

@@ -1,5 +1,3 @@
-using Rlp.Protocol.Runs;
-
 namespace Rlp.Actors.Replays;
 
 /// <summary>What came of executing steps of a stage again.</summary>

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Cluster;
 using Rlp.Actors.Nodes;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Replies;
@@ -8,9 +9,10 @@ using Rlp.Training.Recipes;
 namespace Rlp.Actors.Runs;
 
 /// <summary>
-/// One lane of a run: has its groups of a step sampled and scored by the workers of the node it stands on, at the same time, and delivers them
-/// to the run entity. With a staleness it may have several steps at work. Holds nothing that is not in a command, so it may be lost and asked
-/// again anywhere.
+/// One lane of a run: has its groups of a step sampled by the rollout worker of the node it stands on and scored by the reward worker there (on a
+/// node that has none, by one elsewhere), at the same time, and delivers them to the run entity. It sees to it that these workers have the
+/// engines that the command names. With a staleness it may have several steps at work. Holds nothing that is not in a command, so it may be lost
+/// and asked again anywhere.
 /// </summary>
 internal sealed class RolloutLaneActor : ReceiveActor
 {
@@ -23,18 +25,38 @@ internal sealed class RolloutLaneActor : ReceiveActor
         public PositionsScored? Scored { get; set; }
     }
 
-    private readonly ActorSelection rollout = Context.ActorSelection(NodeSupervisor.PathOf(Role.Rollout));
-    private readonly ActorSelection reward = Context.ActorSelection(NodeSupervisor.PathOf(Role.Reward));
+    private readonly Cluster cluster = Cluster.Get(Context.System);
     private readonly IActorRef runs;
+
+    /// <summary>The opening that each role's worker was told of last.</summary>
+    private readonly Dictionary<Role, long> opened = [];
     private readonly List<Work> works = [];
 
     /// <summary>Random, so that an answer to this lane's predecessor is not taken for one to this lane.</summary>
     private long lastRequestId = Random.Shared.NextInt64(long.MaxValue / 2);
 
+    /// <summary>The node whose reward worker scores; null until the first work.</summary>
+    private Member? scoring;
+
     public RolloutLaneActor(IActorRef runs)
     {
         this.runs = runs;
         Receive<ExecuteLane>(Begin);
+        Receive<ClusterEvent.MemberRemoved>(removed =>
+        {
+            if (!removed.Member.Equals(scoring))
+                return;
+            scoring = null;
+            opened.Remove(Role.Reward);
+            foreach (var work in works.Where(w => w.Scored is null))
+                Score(work);
+        });
+        Receive<ClusterEvent.MemberUp>(_ =>
+        {
+            if (scoring is null)
+                foreach (var work in works.Where(w => w.Scored is null))
+                    Score(work);
+        });
         Receive<IEngineReply>(reply =>
         {
             if (works.Find(w => w.RequestId == reply.RequestId) is not { } work)
@@ -56,6 +78,11 @@ internal sealed class RolloutLaneActor : ReceiveActor
         });
     }
 
+    protected override void PreStart() => cluster.Subscribe(
+        Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(ClusterEvent.MemberRemoved), typeof(ClusterEvent.MemberUp));
+
+    protected override void PostStop() => cluster.Unsubscribe(Self);
+
     private void Begin(ExecuteLane command)
     {
         // What no run could still be waiting for: of another stage, or further away than any staleness.
@@ -65,32 +92,72 @@ internal sealed class RolloutLaneActor : ReceiveActor
         if (work is null)
             works.Add(work = new Work(++lastRequestId, command));
         work.Command = command;
+        runs.Tell(new LaneStarted
+        {
+            RunId = command.RunId,
+            Step = command.Step,
+            Lane = command.Lane,
+            Attempt = command.Attempt,
+            Node = ClusterNodes.NameOf(cluster.SelfMember),
+        });
         if (work.Sampled is null)
-        {
-            rollout.Tell(
-                new SampleThoughts
-                {
-                    RunId = command.RunId,
-                    RequestId = work.RequestId,
-                    Step = command.Step,
-                    PolicyVersion = command.PolicyVersion,
-                    Positions = command.Positions,
-                },
-                Self);
-        }
+            Sample(work);
         if (work.Scored is null)
+            Score(work);
+    }
+
+    private void Sample(Work work)
+    {
+        var command = work.Command;
+        Ask(Role.Rollout, cluster.SelfMember, command, new SampleThoughts
         {
-            reward.Tell(
-                new ScorePositions
+            RunId = command.RunId,
+            RequestId = work.RequestId,
+            Step = command.Step,
+            PolicyVersion = command.PolicyVersion,
+            Positions = command.Positions,
+            Policy = command.Policy,
+        });
+    }
+
+    private void Score(Work work)
+    {
+        var command = work.Command;
+        scoring ??= cluster.SelfMember.Has(Role.Reward)
+            ? cluster.SelfMember
+            : ClusterNodes.Available(cluster).Where(m => m.Has(Role.Reward)).Ranked(command.LaneId).FirstOrDefault();
+        if (scoring is null)
+            return; // until a node with a reward worker is up
+        Ask(Role.Reward, scoring, command, new ScorePositions
+        {
+            RunId = command.RunId,
+            RequestId = work.RequestId,
+            Step = command.Step,
+            PolicyVersion = command.PolicyVersion,
+            Positions = command.Positions,
+            Teacher = command.Teacher,
+        });
+    }
+
+    /// <summary>What a worker takes in this order it does in this order: the engine is open when the work comes, or both fail.</summary>
+    private void Ask(Role role, Member node, ExecuteLane command, IEngineRequest request)
+    {
+        var worker = Context.ActorSelection($"{node.Address}{NodeSupervisor.PathOf(role)}");
+        if (opened.GetValueOrDefault(role) != command.Opening)
+        {
+            worker.Tell(
+                new OpenEngine
                 {
                     RunId = command.RunId,
-                    RequestId = work.RequestId,
-                    Step = command.Step,
-                    PolicyVersion = command.PolicyVersion,
-                    Positions = command.Positions,
+                    RequestId = ++lastRequestId,
+                    Stage = command.Stage,
+                    RecipeJson = command.RecipeJson,
+                    Opening = command.Opening,
                 },
                 Self);
+            opened[role] = command.Opening;
         }
+        worker.Tell(request, Self);
     }
 
     private void Deliver(Work work, ThoughtsSampled sampled, PositionsScored scored)
@@ -114,6 +181,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
     private void Fail(Work work, EngineFailed failure)
     {
         works.Remove(work);
+        opened.Clear(); // an engine that failed is gone: it is opened again with the next work
         runs.Tell(new LaneFailed
         {
             RunId = work.Command.RunId,

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Akka.Actor;
+using Akka.Cluster;
 using Akka.Cluster.Sharding;
 using Akka.Event;
 using Akka.Persistence;
@@ -56,8 +57,9 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private readonly IActorRef registry;
     private readonly string runFolder;
     private readonly RunCheckpoints checkpoints;
-    private readonly ActorSelection node;
-    private readonly Dictionary<Role, ActorSelection> workers;
+    private readonly Cluster cluster = Cluster.Get(Context.System);
+    private readonly RunSeats seats;
+    private readonly HashSet<Address> leased = [];
     private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly HashSet<IActorRef> subscribers = [];
     private readonly List<IActorRef> stoppers = [];
@@ -71,9 +73,15 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     private string lockRefusal = "";
     private IRunMessage? starting;
     private IActorRef starter = ActorRefs.Nobody;
+    private AcquireLease lease = new();
+    private Role? unseated;
     private bool active;
     private bool ending;
     private bool leaving;
+    private bool adopting;
+    private readonly RecoveryClock recovery = new();
+    private readonly Dictionary<UniqueAddress, long> heard = [];
+    private readonly List<(EngineCall Call, EngineDescribed Found)> found = [];
     private RunAction? busy;
     private bool announceOpen;
     private WireCursor? prefetching;
@@ -104,17 +112,38 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         this.registry = registry;
         runFolder = options.RunFolder(runId);
         checkpoints = new RunCheckpoints(runFolder);
-        node = Context.ActorSelection($"/user/{NodeSupervisor.Name}");
-        workers = Enum.GetValues<Role>().ToDictionary(role => role, role => Context.ActorSelection(NodeSupervisor.PathOf(role)));
+        seats = new RunSeats(runId, Context.System);
 
         Recover<IRunEvent>(e => state = state.Apply(e));
+        Recover<RecoveryCompleted>(_ =>
+        {
+            if (options.ContinueRunning && state.Status == RunStatus.Running)
+                Self.Tell(new ContinueRun { RunId = runId, Environment = NodeEnvironment.Describe(options) });
+        });
 
         Command<StartRun>(Start);
         Command<ContinueRun>(Continue);
         Command<StopRun>(Stop);
         Command<ForkRun>(Fork);
-        Command<LeaseGranted>(_ => Begin());
-        Command<LeaseRefused>(refusal => Refuse(FailureKind.Configuration, refusal.Message));
+        Command<LeaseGranted>(TakeLease);
+        Command<LeaseRefused>(RefuseLease);
+        Command<LeaseRevoked>(revoked => MakeWay(revoked.Node));
+        Command<LaneStarted>(TakeStart);
+        Command<ClusterEvent.MemberRemoved>(removed => LoseNode(removed.Member));
+        Command<ClusterEvent.MemberUp>(up =>
+        {
+            if (active && !ending)
+                Note(new NodeJoined
+                {
+                    RunId = runId,
+                    Node = ClusterNodes.NameOf(up.Member),
+                    Roles = [.. Enum.GetValues<Role>().Where(up.Member.Has).Select(WorkerActor.NameOf)],
+                    AtUnixMilliseconds = Now,
+                });
+            SeatWaiting();
+        });
+        Command<ClusterEvent.IMemberEvent>(_ => SeatWaiting());
+        Command<ClusterEvent.ReachableMember>(_ => SeatWaiting());
         Command<SubscribeProgress>(_ =>
         {
             if (ending)
@@ -128,16 +157,22 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         Command<GetRun>(_ => Sender.Tell(Report()));
         Command<LaneCompleted>(TakeLane);
         Command<LaneFailed>(LoseLane);
+        Command<ClusterEvent.CurrentClusterState>(_ => { });
         Command<EngineFailed>(Lose);
         Command<IEngineReply>(Take);
         Command<Watch>(_ => NameWhatIsStuck());
         Command<CloseTimeout>(_ =>
         {
             foreach (var role in ClosingOrder.Skip(closed + 1).SelectMany(roles => roles))
-                workers[role].Tell(new CloseEngine { RunId = runId }, Self);
+                foreach (var holder in seats.Reachable(role))
+                    seats.Worker(role, holder).Tell(new CloseEngine { RunId = runId }, Self);
             Ended();
         });
-        Command<Terminated>(t => subscribers.Remove(t.ActorRef));
+        Command<Terminated>(t =>
+        {
+            subscribers.Remove(t.ActorRef);
+            SendAgain(t.ActorRef);
+        });
         Command<ReceiveTimeout>(_ =>
         {
             if (!active && starting is null && subscribers.Count == 0)
@@ -155,14 +190,17 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     protected override void PreStart()
     {
         // Before recovery: what is recovered under the lock is the newest there is.
-        if (Directory.Exists(runFolder))
+        if (!Clustered && Directory.Exists(runFolder))
             (runLock, lockRefusal) = RunLock.TryAcquire(runFolder);
         Context.SetReceiveTimeout(IdleFor);
+        cluster.Subscribe(
+            Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(ClusterEvent.IMemberEvent), typeof(ClusterEvent.ReachableMember));
         base.PreStart();
     }
 
     protected override void PostStop()
     {
+        cluster.Unsubscribe(Self);
         runLock?.Dispose();
         base.PostStop();
     }
@@ -222,12 +260,17 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             reply.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' is starting just now; try again"));
             return;
         }
-        if (runLock is null && lockRefusal == "")
+        if (!Owned && lockRefusal == "")
             (runLock, lockRefusal) = RunLock.TryAcquire(runFolder);
-        if (runLock is null)
+        if (!Owned)
         {
             reply.Tell(Refusal(FailureKind.Infrastructure, lockRefusal));
             Leave(); // recovered without the lock: the next attempt recovers anew
+            return;
+        }
+        if (state.Status == RunStatus.Cancelled)
+        {
+            reply.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' was cancelled and cannot go on. Choose another run id (--run-id), or fork it"));
             return;
         }
         if (state.Status != RunStatus.Absent && (state.RecipeSha256, state.Seed) != (command.RecipeSha256, command.Seed))
@@ -248,9 +291,20 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             Stash.Stash();
             return;
         }
-        if (state.Status == RunStatus.Absent || runLock is null || starting is not null)
+        if (active || starting is not null)
         {
-            Sender.Tell(Refusal(FailureKind.Configuration, runLock is null && lockRefusal != "" ? lockRefusal : $"run '{runId}' has nothing to continue"));
+            Sender.Tell(new RunAccepted { RunId = runId, Resumed = true });
+            return;
+        }
+        if (state.Status is RunStatus.Completed or RunStatus.Cancelled)
+        {
+            Sender.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' is {state.Status.ToString().ToLowerInvariant()}; there is nothing to continue"));
+            Leave();
+            return;
+        }
+        if (state.Status == RunStatus.Absent || !Owned)
+        {
+            Sender.Tell(Refusal(FailureKind.Configuration, lockRefusal != "" ? lockRefusal : $"run '{runId}' has nothing to continue"));
             return;
         }
         Prepare(command, state.RecipeJson, Sender);
@@ -264,9 +318,9 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             Sender.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' exists; choose another run id for the fork"));
             return;
         }
-        if (runLock is null)
+        if (!Owned && lockRefusal == "")
             (runLock, lockRefusal) = RunLock.TryAcquire(runFolder);
-        if (runLock is null)
+        if (!Owned)
         {
             Sender.Tell(Refusal(FailureKind.Infrastructure, lockRefusal));
             Leave();
@@ -305,15 +359,17 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         (starting, starter) = (command, reply);
         try
         {
-            var recipe = Recipe.FromJson(recipeJson);
-            var memory = options.Engines.Memory(recipe).Peak;
-            node.Tell(new AcquireLease
+            var memory = options.Engines.Memory(Recipe.FromJson(recipeJson)).Peak;
+            lease = new AcquireLease
             {
                 RunId = runId,
-                Cores = options.Threads,
                 MemoryBytes = memory.ToDictionary(p => p.Name, p => p.Bytes),
                 Remedy = memory.MaxBy(p => p.Bytes)!.Remedy,
-            }, Self);
+            };
+            if (seats.Take(Role.Learner) is { } seat)
+                seats.Supervisor(seat).Tell(lease, Self);
+            else
+                Begin(); // and wait for a node that learns
         }
         catch (Exception e) when (e is ArgumentException or JsonException or ModelFormatException)
         {
@@ -346,6 +402,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 Environment = environment,
             };
         var resumed = first is RunResumed;
+        if (first is RunResumed { After: "interrupted" })
+            recovery.Lost("the run's entity, or its process", Math.Max(0, now - state.Recovery.LastUnixMilliseconds) / 1000.0);
         Persist([first], () =>
         {
             if (command is StartRun)
@@ -361,8 +419,220 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             TellRegistry();
             foreach (var notice in checkpoints.ClearUnfinished())
                 Notice(notice);
-            Advance();
+            if (resumed && Clustered)
+                FindEngines();
+            else
+                Advance();
         });
+    }
+
+    // ---- seats ----
+
+    private bool Clustered => options.Cluster is not null;
+
+    /// <summary>
+    /// Nobody else can run this run. In a cluster its one entity is what sharding and the split-brain resolver see to, and the journal, which takes
+    /// each sequence number once, stops what is left of another.
+    /// </summary>
+    private bool Owned => Clustered || runLock is not null;
+
+    private void TakeLease(LeaseGranted granted)
+    {
+        leased.Add(Sender.Path.Address.HasLocalScope ? cluster.SelfAddress : Sender.Path.Address);
+        if (starting is not null)
+            Begin();
+        else
+            SeatWaiting();
+    }
+
+    private void RefuseLease(LeaseRefused refusal)
+    {
+        if (starting is not null)
+        {
+            Refuse(FailureKind.Configuration, refusal.Message);
+            return;
+        }
+        var address = Sender.Path.Address.HasLocalScope ? cluster.SelfAddress : Sender.Path.Address;
+        Notice($"{seats.Decline(address)} has no room: {refusal.Message}");
+        SeatWaiting();
+    }
+
+    /// <summary>An engine that waits for a node, or for a node's lease, is opened once that is there.</summary>
+    private void SeatWaiting()
+    {
+        if (active && !ending && busy is RunAction.Open open && !calls.Values.Any(c => c.Request is OpenEngine))
+            OpenEngineOf(open.Role);
+    }
+
+    private void OpenEngineOf(Role role)
+    {
+        if (seats.Take(role) is not { } seat)
+        {
+            if (unseated != role)
+                Notice($"no node with the role {WorkerActor.NameOf(role)} is up and free; the run waits for one");
+            unseated = role;
+            return;
+        }
+        unseated = null;
+        if (!leased.Contains(seat.Address))
+        {
+            seats.Supervisor(seat).Tell(lease, Self);
+            return;
+        }
+        Ask(role, id => new OpenEngine
+        {
+            RunId = runId,
+            RequestId = id,
+            Stage = execution.Stage!,
+            RecipeJson = state.RecipeJson,
+            Checkpoint = execution.Checkpoint,
+            Opening = execution.Opening,
+            Policy = role == Role.Ema ? execution.Newest(Execution.Policy) : null,
+        });
+    }
+
+    /// <summary>Asks every node whether it has engines of this run, which another entity opened and lost with its node.</summary>
+    private void FindEngines()
+    {
+        adopting = true;
+        found.Clear();
+        foreach (var role in (Role[])[Role.Learner, Role.Ema])
+            foreach (var holder in seats.Nodes(role))
+                Ask(role, holder, id => new DescribeEngine { RunId = runId, RequestId = id });
+        EnginesFound();
+    }
+
+    private void EnginesFound()
+    {
+        if (!adopting || calls.Values.Any(c => c.Request is DescribeEngine))
+            return;
+        adopting = false;
+        var learner = found.Find(f => f.Call.Role == Role.Learner && f.Found.Stage != "");
+        var teacher = found.Find(f => f.Call.Role == Role.Ema && f.Found.Stage != "" && f.Found.Opening == learner.Found?.Opening);
+        if (learner.Found is { } held && RunDecisions.Adopt(state, held, teacher.Found) is { } adopted)
+        {
+            execution = adopted;
+            seats.Adopt(Role.Learner, learner.Call.Node);
+            if (adopted.Open.Contains(Role.Ema))
+                seats.Adopt(Role.Ema, teacher.Call.Node);
+            foreach (var role in adopted.Open)
+                seats.Supervisor(seats.Take(role)!).Tell(lease, Self);
+            Notice($"goes on with the engines that are open on {ClusterNodes.NameOf(learner.Call.Node)} at step {held.Step}: no step is done again");
+            announceOpen = true;
+        }
+        found.Clear();
+        Advance();
+    }
+
+    /// <summary>A node is gone, with whatever it had of this run.</summary>
+    private void LoseNode(Member node)
+    {
+        leased.Remove(node.Address);
+        var roles = seats.On(node);
+        foreach (var role in roles)
+            seats.Release(role);
+        var lost = calls.Values.Where(c => c.Node.UniqueAddress.Equals(node.UniqueAddress)).ToArray();
+        foreach (var call in lost)
+            calls.Remove(call.Request.RequestId);
+        if (!active)
+            return;
+        if (Array.Exists(lost, c => c.Request is DescribeEngine))
+        {
+            EnginesFound();
+            return;
+        }
+        if (Array.Exists(lost, c => c.Request is CloseEngine))
+        {
+            CloseRest();
+            return;
+        }
+        if (ending)
+            return;
+        Mourn(node, roles);
+        if (roles.Length == 0 && lost.Length == 0)
+            return;
+        foreach (var role in roles)
+            execution = RunDecisions.WithoutEngine(execution, role);
+        if (Array.Exists(lost, c => c.Request is LoadData))
+            prefetching = null;
+        if (execution.Stage is null || Array.Exists(lost, c => c.Request is not LoadData || busy is RunAction.Load))
+        {
+            checkpointing = CheckpointStage.None;
+            busy = null;
+        }
+        Advance();
+        SeatWaiting();
+    }
+
+    /// <summary>Says and journals that a node is lost.</summary>
+    private void Mourn(Member node, IReadOnlyList<Role> roles)
+    {
+        var name = ClusterNodes.NameOf(node);
+        string[] had = [.. roles.Select(WorkerActor.NameOf), .. laneWork.Values.Any(w => w.Node == name) ? (string[])["lane"] : []];
+        if (had.Length == 0)
+            return;
+        var silent = heard.TryGetValue(node.UniqueAddress, out var last) ? Seconds(last) : 0;
+        var what = $"node {name} with {string.Join(", ", had)}";
+        recovery.Lost(what, silent);
+        Notice($"{what} is lost");
+        Note(new NodeLost { RunId = runId, Node = name, Roles = had, AtUnixMilliseconds = Now, SilentSeconds = silent });
+    }
+
+    /// <summary>Journals what decides nothing.</summary>
+    private void Note(IRunEvent @event) => PersistAll([@event], e => state = state.Apply(e));
+
+    private static long Now => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+
+    /// <summary>A node is about to leave: what is held there is brought to safety, and goes on elsewhere.</summary>
+    private void MakeWay(string name)
+    {
+        if (seats.Avoid(name) is not { } node || !active)
+            return;
+        var roles = seats.On(node);
+        Notice($"node {name} is about to leave{(roles.Length == 0 ? "" : $"; {string.Join(", ", roles.Select(WorkerActor.NameOf))} move to another")}");
+        if (roles.Any(r => r is Role.Learner or Role.Ema))
+        {
+            execution = execution with { Moving = true };
+        }
+        else
+        {
+            foreach (var role in roles)
+            {
+                execution = RunDecisions.WithoutEngine(execution, role);
+                seats.Release(role);
+            }
+            ReturnLease(node);
+        }
+        Advance();
+    }
+
+    private void ReturnLease(Member node)
+    {
+        leased.Remove(node.Address);
+        seats.Supervisor(node).Tell(new ReleaseLease { RunId = runId }, Self);
+    }
+
+    private void TakeStart(LaneStarted started)
+    {
+        if (!laneWork.TryGetValue((started.Step, started.Lane), out var work) || work.Command.Attempt != started.Attempt)
+            return;
+        work.Began(Context.Watch(Sender), started.Node);
+        if (seats.Named(started.Node) is { } node)
+            heard[node.UniqueAddress] = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>A lane entity ended: it was moved to another node, or its node is gone. Its work is sent to where it stands next.</summary>
+    private void SendAgain(IActorRef lane)
+    {
+        foreach (var work in laneWork.Values.Where(w => lane.Equals(w.Entity)))
+        {
+            recovery.LaneRepeated();
+            if (!seats.IsUp(work.Node))
+                recovery.Lost($"lane {work.Command.Lane} on node {work.Node}", 0);
+            work.Command = work.Command with { Attempt = ++nextAttempt };
+            work.Sent();
+            lanes.Tell(work.Command);
+        }
     }
 
     private void Refuse(FailureKind kind, string message)
@@ -378,13 +648,21 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         if (!active && !ending)
         {
-            Sender.Tell(Stopped());
+            var asker = Sender;
+            if (command.Cancel && state.Status is RunStatus.Paused or RunStatus.Failed or RunStatus.Running && Owned)
+                Persist([new RunCancelled { RunId = runId, Reason = command.Reason }], () =>
+                {
+                    TellRegistry();
+                    asker.Tell(Stopped());
+                });
+            else
+                asker.Tell(Stopped());
             return;
         }
         stoppers.Add(Sender);
         if (ending)
             return;
-        execution = execution with { StopReason = command.Reason };
+        execution = execution with { StopReason = command.Reason, Cancelled = command.Cancel };
         Advance();
     }
 
@@ -392,7 +670,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private void Advance()
     {
-        while (active && !ending && busy is null)
+        while (active && !ending && !adopting && busy is null)
         {
             var action = RunDecisions.Next(state, execution);
             if (announceOpen && execution is { Stage: not null, StopReason: null } && action is not (RunAction.Open or RunAction.SwitchEngines))
@@ -411,8 +689,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                     SwitchEngines(change);
                     break;
                 case RunAction.Open open:
-                    var recipeStage = execution.Stage!;
-                    Ask(open.Role, id => new OpenEngine { RunId = runId, RequestId = id, Stage = recipeStage, RecipeJson = state.RecipeJson, Checkpoint = execution.Checkpoint });
+                    OpenEngineOf(open.Role);
                     break;
                 case RunAction.Load load:
                     if (prefetching != load.From)
@@ -425,7 +702,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                     Learn(learn.Step);
                     break;
                 case RunAction.UpdateTeacher update:
-                    Ask(Role.Ema, id => new UpdateTeacher { RunId = runId, RequestId = id, Step = update.Step });
+                    Ask(Role.Ema, id => new UpdateTeacher { RunId = runId, RequestId = id, Step = update.Step, Policy = execution.Newest(Execution.Policy) });
                     break;
                 case RunAction.FinishStep:
                     FinishStep();
@@ -435,7 +712,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                     Ask(Role.Learner, id => new WriteCheckpoint { RunId = runId, RequestId = id, Folder = TemporaryFolder(commit.Step) });
                     break;
                 case RunAction.Evaluate evaluate:
-                    Ask(Role.Rollout, id => new EvaluatePolicy { RunId = runId, RequestId = id, Problems = evaluate.Problems });
+                    Ask(Role.Rollout, id => new EvaluatePolicy { RunId = runId, RequestId = id, Problems = evaluate.Problems, Policy = execution.Newest(Execution.Policy) });
                     break;
                 case RunAction.GiveUp giveUp:
                     Fail(giveUp.Kind, giveUp.Message);
@@ -468,11 +745,13 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             }
     }
 
-    private void Ask(Role role, Func<long, IEngineRequest> request)
+    private void Ask(Role role, Func<long, IEngineRequest> request) => Ask(role, seats.Take(role) ?? cluster.SelfMember, request);
+
+    private void Ask(Role role, Member node, Func<long, IEngineRequest> request)
     {
-        var call = new EngineCall(role, request(++nextRequestId));
+        var call = new EngineCall(role, node, request(++nextRequestId));
         calls.Add(nextRequestId, call);
-        workers[role].Tell(call.Request, Self);
+        seats.Worker(role, node).Tell(call.Request, Self);
     }
 
     /// <summary>Hands events to the journal; the continuation runs when all of them are durable and applied.</summary>
@@ -531,6 +810,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             Stage = change.Stage,
             Comparing = change.Comparing,
             Checkpoint = checkpoints.Absolute(change.Checkpoint),
+            Opening = Random.Shared.NextInt64(1, long.MaxValue),
             EngineStep = own ? change.Checkpoint!.Step : 0,
         };
         CloseAll();
@@ -542,10 +822,33 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         CloseNext();
     }
 
+    /// <summary>On every node that may have one, whoever opened it.</summary>
     private void CloseNext()
     {
         foreach (var role in ClosingOrder[closed])
-            Ask(role, id => new CloseEngine { RunId = runId, RequestId = id });
+            foreach (var holder in seats.Reachable(role).ToArray())
+                Ask(role, holder, id => new CloseEngine { RunId = runId, RequestId = id });
+        CloseRest();
+    }
+
+    private void CloseRest()
+    {
+        if (calls.Values.Any(c => c.Request is CloseEngine))
+            return;
+        if (++closed < ClosingOrder.Length)
+        {
+            CloseNext();
+            return;
+        }
+        if (ending)
+        {
+            Ended();
+            return;
+        }
+        foreach (var node in seats.GiveUpLeaving())
+            ReturnLease(node);
+        busy = null;
+        Advance();
     }
 
     private void AnnounceOpen()
@@ -583,6 +886,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             PolicyVersion = step.PolicyVersion,
             Positions = [.. lane.Groups.Select(g => positions[g])],
             Attempt = ++nextAttempt,
+            Opening = execution.Opening,
+            RecipeJson = state.RecipeJson,
+            Policy = execution.Tickets.GetValueOrDefault((Execution.Policy, step.PolicyVersion)),
+            Teacher = execution.Tickets.GetValueOrDefault((Execution.Teacher, step.PolicyVersion)),
         });
         laneWork[(step.Step, lane.Lane)] = work;
         lanes.Tell(work.Command);
@@ -602,11 +909,20 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private void FinishStep()
     {
-        var groups = RunDecisions.GroupsInOrder(execution).Select(g => (g.Position.Group, g.ThoughtsSha256)).ToArray();
+        var groups = RunDecisions.AcceptedInOrder(state, execution).Select(g => (g.Group, g.ThoughtsSha256)).ToArray();
         var thoughts = state.Stage!.Plan.Rlp ? ThoughtDigest.OfStep(groups) : null;
         foreach (var lane in RunDecisions.LanesInWork(execution))
             timings = timings with { Rollout = timings.Rollout + lane.RolloutSeconds, Reward = timings.Reward + lane.RewardSeconds };
         var decision = RunDecisions.Finish(state, execution, thoughts, Seconds(stepStarted));
+        if (decision.Events is [StepApplied applied, ..])
+        {
+            decision = decision with { Applied = applied with { AtUnixMilliseconds = Now } };
+            IRunEvent[] recovered = recovery.Applied(applied) is { } cost ? [cost] : [];
+            Persist([decision.Applied, .. recovered, .. decision.Events.Skip(1)], () => StepFinished(decision));
+            return;
+        }
+        if (decision.Replayed)
+            recovery.Redone();
         if (decision.Events.Count > 0)
             Persist(decision.Events, () => StepFinished(decision));
         else
@@ -628,6 +944,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 Replayed = decision.Replayed,
                 Timings = timings with { Total = Seconds(stepStarted) },
                 Steps = state.Stage!.Plan.Steps,
+                Recovery = state.Recovery.Recoveries == 0 ? [] : new Dictionary<string, double>(state.Recovery.Metrics(state.CreatedUnixMilliseconds)),
             });
             BeginStepClock();
         }
@@ -649,6 +966,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         {
             case LaneOutcome.Duplicate:
                 duplicates++;
+                recovery.Duplicate(result.Groups.Length);
                 return;
             case LaneOutcome.Refused:
                 refused++;
@@ -705,34 +1023,31 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         if (!calls.Remove(reply.RequestId, out var call))
             return;
+        heard[call.Node.UniqueAddress] = Stopwatch.GetTimestamp();
         switch (call.Request)
         {
             case CloseEngine:
-                if (calls.Values.Any(c => c.Request is CloseEngine))
-                    return;
-                if (++closed < ClosingOrder.Length)
-                {
-                    CloseNext();
-                    return;
-                }
-                if (ending)
-                {
-                    Ended();
-                    return;
-                }
-                break;
+                CloseRest();
+                return;
+            case DescribeEngine:
+                found.Add((call, (EngineDescribed)reply));
+                EnginesFound();
+                return;
             case OpenEngine:
                 execution = execution with { Open = execution.Open.Add(call.Role) };
+                TakePublished((EngineDone)reply);
                 break;
             case LoadData:
                 TakeData((DataLoaded)reply);
                 return;
             case ApplyNtpStep or ApplyRlpStep:
-                execution = execution with { Learned = (StepLearned)reply };
+                var learned = (StepLearned)reply;
+                execution = execution.WithPublished(learned.Published, [], Staleness) with { Learned = learned };
                 timings = timings with { Learn = timings.Learn + reply.Seconds };
                 break;
             case UpdateTeacher:
                 execution = execution with { TeacherUpdated = true };
+                TakePublished((EngineDone)reply);
                 timings = timings with { Ema = timings.Ema + reply.Seconds };
                 break;
             case WriteCheckpoint or SealCheckpoint:
@@ -745,6 +1060,10 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         busy = null;
         Advance();
     }
+
+    private int Staleness => state.Stage?.Plan.Staleness ?? 0;
+
+    private void TakePublished(EngineDone done) => execution = execution.WithPublished(done.Published, done.Older, Staleness);
 
     private void TakeData(DataLoaded data)
     {
@@ -829,6 +1148,11 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             return;
         if (ending)
             return;
+        if (call.Request is DescribeEngine)
+        {
+            EnginesFound();
+            return;
+        }
         if (call.Request is LoadData load && prefetching == load.From)
         {
             // A prefetch is a favour: its failure counts only when the step that needs the data fails to get it.
@@ -890,6 +1214,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
 
     private void NameWhatIsStuck()
     {
+        SeatWaiting();
         foreach (var call in calls.Values.ToArray())
         {
             if (call.IsSlow(options.WarnAfter))
@@ -897,11 +1222,13 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             if (calls.ContainsKey(call.Request.RequestId) && call.IsOverdue(options.EngineDeadline))
             {
                 if (Retry($"{call.Request.GetType().Name} of stage '{execution.Stage}'{AtStep()}", FailureKind.Infrastructure, $"no answer from {NodeSupervisor.PathOf(call.Role)} within {options.EngineDeadline}"))
-                    workers[call.Role].Tell(call.Request, Self); // the same id: a worker that has it does it once
+                    seats.Worker(call.Role, call.Node).Tell(call.Request, Self); // the same id: a worker that has it does it once
             }
         }
         foreach (var (key, work) in laneWork.ToArray())
         {
+            if (work.IsUnanswered(options.LaneStartWithin))
+                lanes.Tell(work.Command); // on its way to a node that is gone; a lane that has it does it once
             if (work.IsSlow(options.WarnAfter))
                 Notice($"lane {key.Lane} of step {work.Command.Step} has been at work since {work.Since:u}");
             if (laneWork.ContainsKey(key) && work.IsOverdue(options.EngineDeadline))
@@ -925,8 +1252,9 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         laneWork.Clear();
         Timers.Cancel(Watch.Instance);
         Timers.StartSingleTimer(CloseTimeout.Instance, CloseTimeout.Instance, CloseWithin);
-        foreach (var role in workers.Keys)
-            workers[role].Tell(new CancelWork { RunId = runId }, Self);
+        foreach (var role in Enum.GetValues<Role>())
+            foreach (var holder in seats.Reachable(role))
+                seats.Worker(role, holder).Tell(new CancelWork { RunId = runId }, Self);
         CloseAll();
     }
 
@@ -935,7 +1263,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
         if (!ending)
             return;
         active = false;
-        node.Tell(new ReleaseLease { RunId = runId }, Self);
+        foreach (var member in ClusterNodes.Available(cluster))
+            seats.Supervisor(member).Tell(new ReleaseLease { RunId = runId }, Self);
         TellRegistry();
         Publish(new RunEnded { RunId = runId, Status = state.Status, Kind = state.FailureKind, Message = state.FailureMessage });
         foreach (var stopper in stoppers)
@@ -978,6 +1307,8 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
     {
         foreach (var subscriber in subscribers)
             subscriber.Tell(progress);
+        if (Clustered)
+            Context.System.EventStream.Publish(progress); // to those of this node who keep books of all runs
     }
 
     private void TellRegistry() => registry.Tell(Report());
@@ -988,5 +1319,11 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
             : laneWork.Count > 0 ? $"{laneWork.Count} lanes since {laneWork.Values.Min(l => l.Since):u}" : "",
         Duplicates = duplicates,
         Refused = refused,
+        Node = ClusterNodes.NameOf(cluster.SelfMember),
+        Workers =
+        [
+            .. seats.Taken,
+            .. laneWork.Where(w => w.Value.Node != "").OrderBy(w => w.Key).Select(w => new WorkerSeat { Role = "lane", Lane = w.Key.Lane, Node = w.Value.Node }),
+        ],
     };
 }

@@ -3,6 +3,7 @@ using Rlp.Protocol.Commands;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Replies;
 using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Workers;
 

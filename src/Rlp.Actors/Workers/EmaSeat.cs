@@ -2,6 +2,7 @@ using Rlp.Actors.Hosting;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Replies;
 using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Workers;
 
@@ -11,6 +12,8 @@ internal sealed class EmaSeat(NodeOptions options, NodeWeights weights) : Engine
     private ITeacherEngine? engine;
     private long updated;
 
+    protected override string? Publishes => WeightNames.Teacher;
+
     public override void Dispose()
     {
         engine?.Dispose();
@@ -18,8 +21,13 @@ internal sealed class EmaSeat(NodeOptions options, NodeWeights weights) : Engine
         updated = 0;
     }
 
-    protected override void Open(StageContext context, CheckpointReference? checkpoint, IEngineFactory engines) =>
+    protected override long Step => updated;
+
+    protected override void Open(StageContext context, CheckpointReference? checkpoint, IEngineFactory engines)
+    {
         engine = engines.OpenTeacher(context, checkpoint);
+        updated = checkpoint?.Stage == context.Stage.Id ? checkpoint.Step : 0;
+    }
 
     protected override IEngineReply Call(IEngineRequest request, long started)
     {
@@ -28,7 +36,7 @@ internal sealed class EmaSeat(NodeOptions options, NodeWeights weights) : Engine
         {
             case UpdateTeacher update:
                 if (updated != update.Step)
-                    open.Update();
+                    open.Update(WeightTickets.Read(update.Policy));
                 updated = update.Step;
                 return Done(request, started);
             case WriteCheckpoint write:

@@ -23,7 +23,7 @@ internal sealed class EngineActor : ReceiveActor
             var started = Stopwatch.GetTimestamp();
             try
             {
-                Sender.Tell(seat.Answer(request, started));
+                Sender.Tell(seat.WithTickets(seat.Answer(request, started)));
             }
             catch (Exception exception)
             {

@@ -2,6 +2,7 @@ using Rlp.Actors.Hosting;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Replies;
 using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Workers;
 
@@ -9,7 +10,9 @@ namespace Rlp.Actors.Workers;
 internal sealed class LearnerSeat(NodeOptions options, NodeWeights weights) : EngineSeat(options, weights)
 {
     private ILearnerEngine? engine;
-    private AppliedStep? last;
+    private StepLearned? last;
+
+    protected override string? Publishes => WeightNames.Policy;
 
     public override void Dispose()
     {
@@ -17,6 +20,10 @@ internal sealed class LearnerSeat(NodeOptions options, NodeWeights weights) : En
         engine = null;
         last = null;
     }
+
+    protected override long Step => engine?.PolicyVersion ?? 0;
+
+    protected override StepLearned? Learned => last;
 
     protected override void Open(StageContext context, CheckpointReference? checkpoint, IEngineFactory engines) =>
         engine = engines.OpenLearner(context, checkpoint);
@@ -27,9 +34,9 @@ internal sealed class LearnerSeat(NodeOptions options, NodeWeights weights) : En
         switch (request)
         {
             case ApplyNtpStep step:
-                return Learned(request, open, step.Step, () => open.ApplyNtp(step.Step, [.. step.Documents.Select(d => d.Tokens)]), started);
+                return Learn(request, open, step.Step, () => open.ApplyNtp(step.Step, [.. step.Documents.Select(d => d.Tokens)]), started);
             case ApplyRlpStep step:
-                return Learned(request, open, step.Step, () => open.ApplyRlp(step.Step, [.. step.Groups.Select(WireFormat.Read)]), started);
+                return Learn(request, open, step.Step, () => open.ApplyRlp(step.Step, [.. step.Groups.Select(WireFormat.Read)]), started);
             case WriteCheckpoint write:
                 BeginFolder(write.Folder);
                 open.WriteCheckpoint(write.Folder);
@@ -48,28 +55,27 @@ internal sealed class LearnerSeat(NodeOptions options, NodeWeights weights) : En
         }
     }
 
-    private StepLearned Learned(IEngineRequest request, ILearnerEngine open, long step, Func<AppliedStep> apply, long started)
+    private StepLearned Learn(IEngineRequest request, ILearnerEngine open, long step, Func<AppliedStep> apply, long started)
     {
         if (last?.Step != step)
         {
             if (open.PolicyVersion != step - 1)
                 throw new InvalidOperationException($"step {step} of run '{request.RunId}' follows policy {step - 1}, but the learner holds policy {open.PolicyVersion}");
-            last = apply();
+            var applied = apply();
+            last = new StepLearned
+            {
+                RunId = request.RunId,
+                Step = applied.Step,
+                PolicyVersion = applied.PolicyVersion,
+                Loss = applied.Loss,
+                GradNorm = applied.GradNorm,
+                ParametersSha256 = applied.ParametersSha256,
+                Metrics = new Dictionary<string, double>(applied.Metrics),
+                InputTokens = applied.InputTokens,
+                Flops = applied.Flops,
+            };
         }
-        return new StepLearned
-        {
-            RunId = request.RunId,
-            RequestId = request.RequestId,
-            Step = last.Step,
-            PolicyVersion = last.PolicyVersion,
-            Loss = last.Loss,
-            GradNorm = last.GradNorm,
-            ParametersSha256 = last.ParametersSha256,
-            Metrics = new Dictionary<string, double>(last.Metrics),
-            InputTokens = last.InputTokens,
-            Flops = last.Flops,
-            Seconds = Since(started),
-        };
+        return last with { RequestId = request.RequestId, Seconds = Since(started) };
     }
 
     /// <summary>What is left of an earlier attempt goes.</summary>

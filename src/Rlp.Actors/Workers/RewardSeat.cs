@@ -2,6 +2,7 @@ using Rlp.Actors.Hosting;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Replies;
 using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Workers;
 
@@ -21,7 +22,8 @@ internal sealed class RewardSeat(NodeOptions options, NodeWeights weights) : Eng
     {
         if (request is not ScorePositions score)
             throw Unknown(request);
-        var evidence = (engine ?? throw NotOpen(request)).Score(score.PolicyVersion, [.. score.Positions.Select(WireFormat.Read)]);
+        var open = engine ?? throw NotOpen(request);
+        var evidence = open.Score(score.PolicyVersion, [.. score.Positions.Select(WireFormat.Read)], WeightTickets.Read(score.Teacher));
         return new PositionsScored { RunId = request.RunId, RequestId = request.RequestId, TeacherEvidence = evidence, Seconds = Since(started) };
     }
 }

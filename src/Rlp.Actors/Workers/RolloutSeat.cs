@@ -2,6 +2,7 @@ using Rlp.Actors.Hosting;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Replies;
 using Rlp.Training.Engines;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Workers;
 
@@ -23,7 +24,7 @@ internal sealed class RolloutSeat(NodeOptions options, NodeWeights weights) : En
         switch (request)
         {
             case SampleThoughts sample:
-                var groups = open.Sample(sample.Step, sample.PolicyVersion, [.. sample.Positions.Select(WireFormat.Read)]);
+                var groups = open.Sample(sample.Step, sample.PolicyVersion, [.. sample.Positions.Select(WireFormat.Read)], WeightTickets.Read(sample.Policy));
                 return new ThoughtsSampled
                 {
                     RunId = request.RunId,
@@ -32,7 +33,7 @@ internal sealed class RolloutSeat(NodeOptions options, NodeWeights weights) : En
                     Seconds = Since(started),
                 };
             case EvaluatePolicy evaluate:
-                var result = open.Evaluate(evaluate.Problems);
+                var result = open.Evaluate(evaluate.Problems, WeightTickets.Read(evaluate.Policy));
                 return new PolicyEvaluated
                 {
                     RunId = request.RunId,

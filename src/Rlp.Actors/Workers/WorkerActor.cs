@@ -76,6 +76,11 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
             Sender.Tell(Failed(request, "the worker is being drained", engineLost: false));
             return;
         }
+        if (request is DescribeEngine && slots.GetValueOrDefault(request.RunId) is not { Child: not null, Ending: false })
+        {
+            Sender.Tell(new EngineDescribed { RunId = request.RunId, RequestId = request.RequestId }); // nothing is open, and nothing is begun for a question
+            return;
+        }
         if (!slots.TryGetValue(request.RunId, out var slot))
             slots.Add(request.RunId, slot = new Slot());
         var work = new Work(request, Sender);

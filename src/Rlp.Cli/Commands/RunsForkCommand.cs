@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Rlp.Actors.Hosting;
 using Rlp.Actors.Journals;
 using Rlp.Actors.Replays;
@@ -107,7 +106,7 @@ internal static class RunsForkCommand
 
     private static async Task Journal(NodeOptions options, ForkRun fork)
     {
-        using var host = TrainCommand.Host(options);
+        using var host = NodeHost.Build(options);
         await host.StartAsync();
         try
         {

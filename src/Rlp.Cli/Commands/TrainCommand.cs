@@ -3,8 +3,6 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Rlp.Actors.Hosting;
 using Rlp.Actors.Journals;
 using Rlp.Cli.Configuration;
@@ -51,7 +49,7 @@ internal static class TrainCommand
         var runId = request.RunId ?? string.Create(CultureInfo.InvariantCulture, $"{loaded.Recipe.Name}-{loaded.Recipe.Seed}");
         NativeLibrary.Load();
 
-        using var host = Host(options);
+        using var host = NodeHost.Build(options);
         await host.StartAsync();
         try
         {
@@ -112,23 +110,5 @@ internal static class TrainCommand
             display.Say("stopping: finishing the current call and committing a checkpoint");
             stopping = client.StopAsync(runId, $"{signal.Signal} from the user");
         }
-    }
-
-    /// <summary>An embedded node.</summary>
-    internal static IHost Host(NodeOptions options)
-    {
-        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.Logging.ClearProviders();
-        builder.Services.AddSingleton<IHostLifetime, ForegroundLifetime>();
-        builder.Services.AddRlpNode(options);
-        return builder.Build();
-    }
-
-    /// <summary>The command decides when the node ends, not a signal.</summary>
-    private sealed class ForegroundLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

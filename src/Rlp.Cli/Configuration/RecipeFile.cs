@@ -23,6 +23,31 @@ public static class RecipeFile
     /// <exception cref="ConfigurationException">The file is missing, or something in it or in the overrides is wrong.</exception>
     public static LoadedRecipe Load(string path, IReadOnlyList<string> overrides)
     {
+        var (settings, reader, problems) = Open(path, overrides);
+        var read = reader.Read(Path.GetFileNameWithoutExtension(path));
+        var node = reader.ReadNode();
+        ThrowIfAny(problems);
+        return new LoadedRecipe(read, node, CanonicalText(settings, read));
+    }
+
+    /// <summary>Reads and checks the configuration of a node: the keys of rlp.hocon that do not belong to a recipe.</summary>
+    /// <exception cref="ConfigurationException">As <see cref="Load"/>; or a key of a recipe stands there.</exception>
+    public static NodeSettings LoadNode(string path, IReadOnlyList<string> overrides)
+    {
+        var (settings, reader, problems) = Open(path, overrides);
+        foreach (var key in settings.Keys)
+            if (settings.Origin(key) is { File: not DefaultsName } origin && !NodeSections.Any(s => key == s || key.StartsWith(s + ".", StringComparison.Ordinal)))
+                problems.Add(new ConfigurationProblem(
+                    origin.File, origin.Line, key, $"'{key}' belongs to a recipe, which 'rlp submit' takes; a node has the keys of {string.Join(", ", NodeSections)}"));
+        var node = reader.ReadNode();
+        ThrowIfAny(problems);
+        return node;
+    }
+
+    private static readonly string[] NodeSections = ["node", "cluster", "weights", "journal", "runs"];
+
+    private static (EffectiveSettings Settings, RecipeReader Reader, List<ConfigurationProblem> Problems) Open(string path, IReadOnlyList<string> overrides)
+    {
         var problems = new List<ConfigurationProblem>();
         var defaults = HoconKeyLocator.Locate(Defaults, DefaultsName, problems);
         var recipe = HoconKeyLocator.Locate(ReadRecipe(path), path, problems, ReadIfThere);
@@ -31,12 +56,7 @@ public static class RecipeFile
 
         var settings = new EffectiveSettings([.. defaults, .. recipe, .. set], new KnownKeys(defaults), problems);
         if (!settings.Readable) ThrowIfAny(problems);
-        var keys = new SettingsReader(settings, path, problems);
-        var reader = new RecipeReader(keys);
-        var read = reader.Read(Path.GetFileNameWithoutExtension(path));
-        var node = reader.ReadNode();
-        ThrowIfAny(problems);
-        return new LoadedRecipe(read, node, CanonicalText(settings, read));
+        return (settings, new RecipeReader(new SettingsReader(settings, path, problems)), problems);
     }
 
     private static string CanonicalText(EffectiveSettings settings, Recipe recipe)

@@ -1,3 +1,4 @@
+using Rlp.Actors.Hosting;
 using Rlp.Corpora;
 using Rlp.Models;
 using Rlp.Models.Tokenizers;
@@ -48,11 +49,58 @@ public sealed class RecipeReader(SettingsReader keys)
         Host = keys.Name("node.host"),
         Port = keys.Count("node.port", 0, 65535),
         MemoryBytes = keys.SizeOr("auto", "node.memory"),
+        HttpPort = keys.Count("node.http-port", 0, 65535),
+        Security = Security(),
+        WeightBytesPerSecond = keys.WholeNumber("weights.max-bytes-per-second", 0),
         JournalProvider = keys.Choice<JournalProvider>("journal.provider"),
         JournalConnectionString = keys.Text("journal.connection-string"),
         JournalSynchronous = keys.Choice<JournalSynchronous>("journal.synchronous"),
         Runs = keys.Name("runs"),
+        Name = keys.Text("node.name"),
+        Roles = keys.List("node.roles", [NodeSettings.Coordinator, .. NodeSettings.WorkerRoles]),
+        SeedNodes = keys.Texts("cluster.seed-nodes", "addresses such as 10.0.0.1:4053", IsAddress),
+        SplitBrain = keys.Choice("cluster.split-brain", new Dictionary<string, SplitBrainStrategy>
+        {
+            ["keep-majority"] = SplitBrainStrategy.KeepMajority,
+            ["keep-oldest"] = SplitBrainStrategy.KeepOldest,
+        }),
+        HeartbeatPause = TimeSpan.FromSeconds(keys.Number("cluster.heartbeat-pause", NumberBounds.Positive)),
+        StableAfter = TimeSpan.FromSeconds(keys.Number("cluster.stable-after", NumberBounds.Positive)),
     };
+
+    private static bool IsAddress(string text) =>
+        text.LastIndexOf(':') is > 0 and var colon && ushort.TryParse(text[(colon + 1)..], out var port) && port > 0;
+
+    private NodeSecurity Security()
+    {
+        var (certificate, key, password, authorities) =
+            (ExistingFile("node.tls.certificate"), ExistingFile("node.tls.key"), ExistingFile("node.tls.password-file"), ExistingFile("node.tls.ca"));
+        if (certificate is null)
+        {
+            foreach (var (name, value) in new[] { ("node.tls.key", key), ("node.tls.password-file", password), ("node.tls.ca", authorities) })
+                if (value is not null) keys.Refuse(name, $"'{name}' is set, but node.tls.certificate is empty; expected a certificate beside it");
+        }
+        else if (authorities is null)
+        {
+            keys.Refuse("node.tls.certificate", "'node.tls.certificate' is set, but node.tls.ca is empty; expected the authorities that sign the nodes' certificates");
+        }
+        return new NodeSecurity
+        {
+            Tls = certificate is null || authorities is null ? null : new NodeTls(certificate, key, password, authorities),
+            TokenFile = ExistingFile("node.token-file"),
+            AllowPlaintext = keys.Flag("node.allow-plaintext"),
+        };
+    }
+
+    /// <summary>The full path of a file that must be there; null where none is named.</summary>
+    private string? ExistingFile(string key)
+    {
+        var path = keys.Text(key);
+        if (path.Length == 0) return null;
+        var full = Path.GetFullPath(path, keys.FolderOf(key));
+        if (!File.Exists(full)) keys.Refuse(key, $"'{key}' is '{path}'; there is no file {full}");
+        return full;
+    }
 
     private ModelSettings Model()
     {

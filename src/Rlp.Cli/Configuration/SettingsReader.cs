@@ -72,6 +72,32 @@ public sealed class SettingsReader(EffectiveSettings settings, string file, List
         return default;
     }
 
+    /// <summary>One of the given words.</summary>
+    public T Choice<T>(string key, IReadOnlyDictionary<string, T> words)
+    {
+        if (Written(key) is not { } text) return words.Values.First();
+        if (words.TryGetValue(text, out var chosen)) return chosen;
+        Expect(key, OneOf([.. words.Keys]) + NearestName.Question(text, [.. words.Keys]));
+        return words.Values.First();
+    }
+
+    /// <summary>A list of texts of a kind, each at most once.</summary>
+    public IReadOnlyList<string> Texts(string key, string kind, Func<string, bool> allowed)
+    {
+        read.Add(key);
+        if (settings.Value(key) is not { } value) return [];
+        if (HoconText.Elements(value) is not { } elements)
+        {
+            Expect(key, $"a list of {kind}");
+            return [];
+        }
+        foreach (var wrong in elements.Where(e => !allowed(e)))
+            Refuse(key, $"'{key}' holds '{wrong}'; expected {kind}");
+        foreach (var twice in elements.GroupBy(e => e).Where(g => g.Count() > 1))
+            Refuse(key, $"'{key}' holds '{twice.Key}' {twice.Count()} times; expected each at most once");
+        return [.. elements.Where(allowed).Distinct()];
+    }
+
     public IReadOnlyList<string> List(string key, IReadOnlyList<string> allowed)
     {
         read.Add(key);

@@ -9,7 +9,9 @@ public interface IEngineRequest : IRunMessage
     long RequestId { get; }
 }
 
-/// <summary>Opens a role's engine for a stage of a run, in place of the one it may have open.</summary>
+/// <summary>
+/// Opens a role's engine for a stage of a run, in place of the one it may have open; nothing is done where the same opening is open already.
+/// </summary>
 [ProtoContract]
 public sealed record OpenEngine : IEngineRequest
 {
@@ -18,6 +20,20 @@ public sealed record OpenEngine : IEngineRequest
     [ProtoMember(3)] public string Stage { get; init; } = "";
     [ProtoMember(4)] public string RecipeJson { get; init; } = "";
     [ProtoMember(5)] public WireCheckpoint? Checkpoint { get; init; }
+
+    /// <summary>For the ema role: the policy that the teacher starts from. Null: the one published on the worker's own node.</summary>
+    [ProtoMember(6)] public WeightTicket? Policy { get; init; }
+
+    /// <summary>Names one opening of the stage's engines, on whatever nodes they stand; 0 is always a new one.</summary>
+    [ProtoMember(7)] public long Opening { get; init; }
+}
+
+/// <summary>Asks what a role's engine of the run holds (EngineDescribed), after the call that it is at.</summary>
+[ProtoContract]
+public sealed record DescribeEngine : IEngineRequest
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
 }
 
 [ProtoContract]
@@ -45,6 +61,9 @@ public sealed record SampleThoughts : IEngineRequest
 
     /// <summary>Optimizer steps in the policy that is to sample.</summary>
     [ProtoMember(5)] public long PolicyVersion { get; init; }
+
+    /// <summary>The policy of that version; null: the one published on the worker's own node.</summary>
+    [ProtoMember(6)] public WeightTicket? Policy { get; init; }
 }
 
 [ProtoContract]
@@ -53,6 +72,9 @@ public sealed record EvaluatePolicy : IEngineRequest
     [ProtoMember(1)] public string RunId { get; init; } = "";
     [ProtoMember(2)] public long RequestId { get; init; }
     [ProtoMember(3)] public int Problems { get; init; }
+
+    /// <summary>The policy to evaluate; null: the newest published on the worker's own node.</summary>
+    [ProtoMember(4)] public WeightTicket? Policy { get; init; }
 }
 
 [ProtoContract]
@@ -65,6 +87,9 @@ public sealed record ScorePositions : IEngineRequest
 
     /// <summary>Optimizer steps in the teacher that is to score.</summary>
     [ProtoMember(5)] public long PolicyVersion { get; init; }
+
+    /// <summary>The teacher of that version; null: the one published on the worker's own node.</summary>
+    [ProtoMember(6)] public WeightTicket? Teacher { get; init; }
 }
 
 [ProtoContract]
@@ -93,6 +118,9 @@ public sealed record UpdateTeacher : IEngineRequest
     [ProtoMember(1)] public string RunId { get; init; } = "";
     [ProtoMember(2)] public long RequestId { get; init; }
     [ProtoMember(3)] public long Step { get; init; }
+
+    /// <summary>The policy to follow; null: the newest published on the worker's own node.</summary>
+    [ProtoMember(4)] public WeightTicket? Policy { get; init; }
 }
 
 /// <summary>Writes the role's part (policy or teacher) of a checkpoint into the folder that is being made.</summary>

@@ -18,6 +18,20 @@ public sealed record AcquireLease : IRunMessage
     [ProtoMember(4)] public string? Remedy { get; init; }
 }
 
+/// <summary>The node is about to leave: the holder of a lease brings its work to safety and returns it.</summary>
+[ProtoContract]
+public sealed record LeaseRevoked : IRunMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+
+    /// <summary>The name of the node.</summary>
+    [ProtoMember(2)] public string Node { get; init; } = "";
+}
+
+/// <summary>Grants no more leases and revokes those it has granted; answered (NodeDrained) when none is left.</summary>
+[ProtoContract]
+public sealed record DrainNode : IRlpMessage;
+
 [ProtoContract]
 public sealed record ReleaseLease : IRunMessage
 {

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using ProtoBuf;
 using Rlp.Protocol.Payloads;
 
@@ -32,6 +33,9 @@ public sealed record StopRun : IRunMessage
 {
     [ProtoMember(1)] public string RunId { get; init; } = "";
     [ProtoMember(2)] public string Reason { get; init; } = "";
+
+    /// <summary>True: without a checkpoint, and for good.</summary>
+    [ProtoMember(3)] public bool Cancel { get; init; }
 }
 
 /// <summary>The sender gets the run's progress messages until it stops; answered with RunReport.</summary>
@@ -55,7 +59,28 @@ public sealed record ExecuteLane : IRunMessage, ILaneMessage
     /// <summary>Numbers the re-issues of the work: an attempt that was given up cannot fail the one that followed it.</summary>
     [ProtoMember(7)] public int Attempt { get; init; }
 
+    /// <summary>The opening of the stage's engines that is to do the work, with what it takes to open one.</summary>
+    [ProtoMember(8)] public long Opening { get; init; }
+    [ProtoMember(9), DefaultValue("")] public string RecipeJson { get; init; } = "";
+
+    /// <summary>The policy that samples and the teacher that scores; null: those published on the workers' own nodes.</summary>
+    [ProtoMember(10)] public WeightTicket? Policy { get; init; }
+    [ProtoMember(11)] public WeightTicket? Teacher { get; init; }
+
     public string LaneId => $"{RunId}/{Lane}";
+}
+
+/// <summary>A lane entity has begun its work: from now on the run entity watches it.</summary>
+[ProtoContract]
+public sealed record LaneStarted : IRunMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long Step { get; init; }
+    [ProtoMember(3)] public int Lane { get; init; }
+    [ProtoMember(4)] public int Attempt { get; init; }
+
+    /// <summary>The name of the node that the lane stands on.</summary>
+    [ProtoMember(5)] public string Node { get; init; } = "";
 }
 
 /// <summary>A lane's scored groups, delivered to the run entity.</summary>

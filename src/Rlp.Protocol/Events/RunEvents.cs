@@ -91,6 +91,9 @@ public sealed record StepApplied : IRunEvent
 
     /// <summary>Floating-point operations of the step.</summary>
     [ProtoMember(13)] public double Flops { get; init; }
+
+    /// <summary>When it was journaled.</summary>
+    [ProtoMember(14)] public long AtUnixMilliseconds { get; init; }
 }
 
 /// <summary>A re-executed step did not reproduce the journal.</summary>
@@ -150,6 +153,14 @@ public sealed record RunPaused : IRunEvent
     [ProtoMember(2)] public string Reason { get; init; } = "";
 }
 
+/// <summary>Somebody ended the run for good.</summary>
+[ProtoContract]
+public sealed record RunCancelled : IRunEvent
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public string Reason { get; init; } = "";
+}
+
 [ProtoContract]
 public sealed record RunResumed : IRunEvent
 {
@@ -159,6 +170,58 @@ public sealed record RunResumed : IRunEvent
     [ProtoMember(2)] public string After { get; init; } = "";
     [ProtoMember(3)] public long AtUnixMilliseconds { get; init; }
     [ProtoMember(4, IsRequired = true)] public RunEnvironment Environment { get; init; } = new();
+}
+
+/// <summary>A node is gone that had engines or lanes of the run.</summary>
+[ProtoContract]
+public sealed record NodeLost : IRunEvent
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public string Node { get; init; } = "";
+
+    /// <summary>What it had: learner, ema, data, rollout, reward, lane.</summary>
+    [ProtoMember(3)] public string[] Roles { get; init; } = [];
+    [ProtoMember(4)] public long AtUnixMilliseconds { get; init; }
+
+    /// <summary>Seconds since its last answer to this run.</summary>
+    [ProtoMember(5)] public double SilentSeconds { get; init; }
+}
+
+/// <summary>A node that may work for the run has joined the cluster.</summary>
+[ProtoContract]
+public sealed record NodeJoined : IRunEvent
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public string Node { get; init; } = "";
+    [ProtoMember(3)] public string[] Roles { get; init; } = [];
+    [ProtoMember(4)] public long AtUnixMilliseconds { get; init; }
+}
+
+/// <summary>The first newly applied step after a loss.</summary>
+[ProtoContract]
+public sealed record RunRecovered : IRunEvent
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public string Stage { get; init; } = "";
+    [ProtoMember(3)] public long Step { get; init; }
+
+    /// <summary>What was lost, for people.</summary>
+    [ProtoMember(4)] public string Cause { get; init; } = "";
+
+    /// <summary>From the last sign of life to the loss being known.</summary>
+    [ProtoMember(5)] public double DetectionSeconds { get; init; }
+
+    /// <summary>From then to this step being applied.</summary>
+    [ProtoMember(6)] public double RecoverySeconds { get; init; }
+
+    /// <summary>Steps that the journal held and that were executed again.</summary>
+    [ProtoMember(7)] public long RedoneSteps { get; init; }
+
+    /// <summary>Lanes whose work was sent again.</summary>
+    [ProtoMember(8)] public long RepeatedLanes { get; init; }
+
+    /// <summary>Groups that arrived a second time and were dropped.</summary>
+    [ProtoMember(9)] public long DuplicateGroups { get; init; }
 }
 
 [ProtoContract]

@@ -170,6 +170,38 @@ public sealed record RunPlan
     [ProtoMember(3)] public int CompareProblems { get; init; }
 }
 
+/// <summary>
+/// Where the weights of one version lie and what they are: what a message carries instead of them. Who reads them on the publisher's node takes
+/// them by handle, who reads them elsewhere fetches <see cref="Url"/> once and checks what came.
+/// </summary>
+[ProtoContract]
+public sealed record WeightTicket
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+
+    /// <summary>policy or teacher.</summary>
+    [ProtoMember(2)] public string Name { get; init; } = "";
+
+    /// <summary>Optimizer steps in the policy, or in the one that the teacher followed.</summary>
+    [ProtoMember(3)] public long Version { get; init; }
+    [ProtoMember(4)] public string Url { get; init; } = "";
+
+    /// <summary>Lower-case hexadecimal SHA-256 of the bytes behind <see cref="Url"/>; two tickets with the same one stand for the same weights.</summary>
+    [ProtoMember(5)] public string Sha256 { get; init; } = "";
+
+    /// <summary>Length of what is behind <see cref="Url"/>.</summary>
+    [ProtoMember(6)] public long Bytes { get; init; }
+
+    /// <summary>Address of the publisher's node, for messages to people.</summary>
+    [ProtoMember(7)] public string Publisher { get; init; } = "";
+
+    /// <summary>
+    /// Where the network computes in bfloat16: SHA-256 of the float32 weights behind it, which a teacher on another node follows. Empty where
+    /// the published weights are themselves float32.
+    /// </summary>
+    [ProtoMember(8)] public string MasterSha256 { get; init; } = "";
+}
+
 public enum FailureKind
 {
     /// <summary>Not failed, or a failure of no known kind.</summary>

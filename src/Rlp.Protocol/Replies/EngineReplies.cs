@@ -19,6 +19,35 @@ public sealed record EngineDone : IEngineReply
     [ProtoMember(1)] public string RunId { get; init; } = "";
     [ProtoMember(2)] public long RequestId { get; init; }
     [ProtoMember(3)] public double Seconds { get; init; }
+
+    /// <summary>Of a learner or teacher that was opened or updated: its weights now. Null where the node serves no other one.</summary>
+    [ProtoMember(4)] public WeightTicket? Published { get; init; }
+
+    /// <summary>With a staleness: the versions before it that are held too, oldest first; those of a checkpoint among them.</summary>
+    [ProtoMember(5)] public WeightTicket[] Older { get; init; } = [];
+}
+
+/// <summary>What a role's engine of a run holds: what a run entity needs to go on with engines that another one opened.</summary>
+[ProtoContract]
+public sealed record EngineDescribed : IEngineReply
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public long RequestId { get; init; }
+    [ProtoMember(3)] public double Seconds { get; init; }
+
+    /// <summary>Empty where no engine of the run is open.</summary>
+    [ProtoMember(4)] public string Stage { get; init; } = "";
+    [ProtoMember(5)] public long Opening { get; init; }
+
+    /// <summary>Of a learner its policy version, of a teacher the step of its last update; 0 else.</summary>
+    [ProtoMember(6)] public long Step { get; init; }
+
+    /// <summary>The learner's last step since it was opened; null where there is none.</summary>
+    [ProtoMember(7)] public StepLearned? Learned { get; init; }
+
+    /// <summary>As in <see cref="EngineDone"/>.</summary>
+    [ProtoMember(8)] public WeightTicket? Published { get; init; }
+    [ProtoMember(9)] public WeightTicket[] Older { get; init; } = [];
 }
 
 /// <summary>An engine call threw. The engine is disposed (<see cref="EngineLost"/>) unless the request never reached it.</summary>
@@ -96,6 +125,9 @@ public sealed record StepLearned : IEngineReply
 
     /// <summary>Floating-point operations of the step.</summary>
     [ProtoMember(11)] public double Flops { get; init; }
+
+    /// <summary>The policy after the step. Null where the learner's node serves no other one.</summary>
+    [ProtoMember(12)] public WeightTicket? Published { get; init; }
 }
 
 [ProtoContract]

@@ -46,6 +46,9 @@ public sealed record WorkerDrained : IRlpMessage
 }
 
 [ProtoContract]
+public sealed record NodeDrained : IRlpMessage;
+
+[ProtoContract]
 public sealed record NodeStatus : IRlpMessage
 {
     [ProtoMember(1)] public LeaseGranted[] Leases { get; init; } = [];

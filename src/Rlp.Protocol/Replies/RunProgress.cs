@@ -52,6 +52,9 @@ public sealed record StepProgress : IRunProgress
     [ProtoMember(3)] public bool Replayed { get; init; }
     [ProtoMember(4, IsRequired = true)] public StepTimings Timings { get; init; } = new();
     [ProtoMember(5)] public long Steps { get; init; }
+
+    /// <summary>The run's recovery/* figures; empty where nothing was ever lost.</summary>
+    [ProtoMember(6)] public Dictionary<string, double> Recovery { get; init; } = [];
 }
 
 [ProtoContract]

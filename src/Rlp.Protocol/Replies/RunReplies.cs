@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using ProtoBuf;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Runs;
@@ -59,6 +60,10 @@ public sealed record RunReport : IRunMessage
     [ProtoMember(10)] public string FailureMessage { get; init; } = "";
     [ProtoMember(11)] public string RecipeSha256 { get; init; } = "";
 
+    /// <summary>The node that the run entity stands on; empty where it is not known.</summary>
+    [ProtoMember(12), DefaultValue("")] public string Node { get; init; } = "";
+    [ProtoMember(13)] public WorkerSeat[] Workers { get; init; } = [];
+
     /// <summary>What the journal alone says.</summary>
     public static RunReport Of(string runId, RunState state) => new()
     {
@@ -71,6 +76,18 @@ public sealed record RunReport : IRunMessage
         FailureMessage = state.FailureMessage,
         RecipeSha256 = state.RecipeSha256,
     };
+}
+
+/// <summary>Where one of a run's workers stands.</summary>
+[ProtoContract]
+public sealed record WorkerSeat
+{
+    /// <summary>learner, ema, data, rollout, reward or lane.</summary>
+    [ProtoMember(1)] public string Role { get; init; } = "";
+
+    /// <summary>The number of a lane at work.</summary>
+    [ProtoMember(2)] public int Lane { get; init; }
+    [ProtoMember(3)] public string Node { get; init; } = "";
 }
 
 /// <summary>The runs that the registry knows.</summary>

@@ -46,6 +46,8 @@ public static class RunDecisions
             return BetweenStages(state, execution);
         if (execution.Stage != stage.Plan.Id || execution.Comparing)
             return OpenFrom(state, execution, stage);
+        if (execution is { Moving: true, Learned: null })
+            return OwedCheckpoint(state, execution, stage) ?? OpenFrom(state, execution, stage);
         if (MissingRole(execution, RolesOf(stage.Plan)) is { } role)
             return new RunAction.Open(role);
         if (execution.EngineStep < stage.Applied)
@@ -144,7 +146,7 @@ public static class RunDecisions
             PolicyVersion = learned.PolicyVersion,
             Loss = learned.Loss,
             GradNorm = learned.GradNorm,
-            RewardMean = stage.Plan.Rlp ? GroupsInOrder(execution).SelectMany(Rewards).DefaultIfEmpty(0).Average() : null,
+            RewardMean = stage.Plan.Rlp ? AcceptedInOrder(state, execution).SelectMany(g => g.Rewards).DefaultIfEmpty(0).Average() : null,
             ParametersSha256 = learned.ParametersSha256,
             ThoughtsSha256 = thoughtsSha256,
             Metrics = learned.Metrics,
@@ -199,6 +201,45 @@ public static class RunDecisions
     public static IEnumerable<WireGroup> GroupsInOrder(Execution execution) =>
         LanesInWork(execution).SelectMany(l => l.Groups).OrderBy(g => g.Position.Group);
 
+    /// <summary>
+    /// The same groups as the journal knows them. Those of a live step are durable before it is learned, so that its end needs no thought of it;
+    /// of a step that is replayed the journal's were dropped, and the lanes' results are all there.
+    /// </summary>
+    public static IEnumerable<AcceptedGroup> AcceptedInOrder(RunState state, Execution execution) =>
+        state.Stage is { Planned: [var live, ..] } stage && execution.EngineStep == stage.Applied
+            ? live.Accepted.Values.OrderBy(g => g.Group)
+            : GroupsInOrder(execution).Select(Accepted);
+
+    /// <summary>
+    /// The execution that goes on with a learner and a teacher which another run entity opened: where they hold what is journaled, or one step
+    /// more whose groups are all journaled. Null where they do not: then the stage opens from its checkpoint.
+    /// </summary>
+    public static Execution? Adopt(RunState state, EngineDescribed learner, EngineDescribed? teacher)
+    {
+        if (state is not { Status: RunStatus.Running, Stage: { Completed: false } stage } || learner.Stage != stage.Plan.Id)
+            return null;
+        if (stage.Plan.Rlp && (teacher is null || teacher.Stage != learner.Stage || teacher.Opening != learner.Opening))
+            return null;
+        var ahead = learner.Step - stage.Applied;
+        var teacherAhead = stage.Plan.Rlp ? teacher!.Step - stage.Applied : ahead;
+        if (ahead is not (0 or 1) || teacherAhead < 0 || teacherAhead > ahead)
+            return null;
+        if (ahead == 1 && (learner.Learned?.Step != learner.Step || stage.Planned is not [var planned, ..] || !IsAccepted(planned)))
+            return null;
+        var published = Execution.Nothing.WithPublished(learner.Published, learner.Older, stage.Plan.Staleness);
+        return published.WithPublished(teacher?.Published, teacher?.Older ?? [], stage.Plan.Staleness) with
+        {
+            Stage = stage.Plan.Id,
+            Opening = learner.Opening,
+            Open = stage.Plan.Rlp ? [Role.Learner, Role.Ema] : [Role.Learner],
+            EngineStep = stage.Applied,
+            Learned = ahead == 1 ? learner.Learned : null,
+            TeacherUpdated = ahead == 1 && stage.Plan.Rlp && teacherAhead == 1,
+        };
+
+        static bool IsAccepted(PlannedStep step) => step.Plan.Lanes.SelectMany(l => l.Groups).All(step.Accepted.ContainsKey);
+    }
+
     /// <summary>The results of the lanes of the step in work.</summary>
     public static IEnumerable<LaneCompleted> LanesInWork(Execution execution) =>
         execution.Lanes.Where(l => l.Key.Step == execution.EngineStep + 1).Select(l => l.Value);
@@ -218,13 +259,21 @@ public static class RunDecisions
 
     private static RunAction Stop(RunState state, Execution execution)
     {
+        if (execution.Cancelled)
+            return new RunAction.Journal(new RunCancelled { RunId = state.RunId, Reason = execution.StopReason! });
         var paused = new RunAction.Journal(new RunPaused { RunId = state.RunId, Reason = execution.StopReason! });
         if (state.Stage is not { Completed: false } stage || execution.Stage != stage.Plan.Id || execution.Comparing)
             return paused;
+        return OwedCheckpoint(state, execution, stage) ?? paused;
+    }
+
+    /// <summary>A checkpoint of what the engines hold beyond the last one; null where they hold nothing more, or not all of it.</summary>
+    private static RunAction? OwedCheckpoint(RunState state, Execution execution, StageState stage)
+    {
         var holdsAll = execution.EngineStep == stage.Applied && MissingRole(execution, RolesOf(stage.Plan)) is not (Role.Learner or Role.Ema);
         return holdsAll && stage.Applied > 0 && !HasCheckpoint(state, execution, stage)
             ? new RunAction.CommitCheckpoint(stage.Applied, stage.Cursor)
-            : paused;
+            : null;
     }
 
     private static RunAction BetweenStages(RunState state, Execution execution)

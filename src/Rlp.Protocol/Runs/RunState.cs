@@ -59,10 +59,13 @@ public sealed record RunState
 
     public FailureKind FailureKind { get; init; }
     public string FailureMessage { get; init; } = "";
+    public RecoveryTotals Recovery { get; init; } = new();
 
     /// <summary>The state after one more event.</summary>
     /// <exception cref="InvalidOperationException">The event cannot follow this state: the journal is not this run's, or damaged.</exception>
-    public RunState Apply(IRunEvent @event) => @event switch
+    public RunState Apply(IRunEvent @event) => Change(@event) with { Recovery = Recovery.Apply(@event) };
+
+    private RunState Change(IRunEvent @event) => @event switch
     {
         RunCreated e => Empty with
         {
@@ -92,11 +95,12 @@ public sealed record RunState
             Stage = InStage(e.Stage, Stage?.Applied ?? 0, 0, e) with { Completed = true },
             CompletedStages = CompletedStages.Add(e.Stage),
         },
+        RunCancelled => this with { Status = RunStatus.Cancelled },
         RunPaused => this with { Status = RunStatus.Paused },
         RunResumed => this with { Status = RunStatus.Running, FailureKind = FailureKind.None, FailureMessage = "" },
         RunCompleted => this with { Status = RunStatus.Completed },
         RunFailed e => this with { Status = RunStatus.Failed, FailureKind = e.Kind, FailureMessage = e.Message },
-        ReplayDiverged => this,
+        ReplayDiverged or NodeLost or NodeJoined or RunRecovered => this,
         _ => throw new InvalidOperationException($"{@event.GetType().Name} is not an event of a run"),
     };
 

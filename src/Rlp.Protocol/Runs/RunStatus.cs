@@ -10,4 +10,5 @@ public enum RunStatus
     Paused,
     Completed,
     Failed,
+    Cancelled,
 }

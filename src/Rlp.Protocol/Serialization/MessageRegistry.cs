@@ -87,6 +87,16 @@ public static class MessageRegistry
         ("get-node-status/1", typeof(GetNodeStatus)),
         ("list-runs/1", typeof(ListRuns)),
 
+        ("run-cancelled/1", typeof(RunCancelled)),
+        ("node-lost/1", typeof(NodeLost)),
+        ("node-joined/1", typeof(NodeJoined)),
+        ("run-recovered/1", typeof(RunRecovered)),
+        ("describe-engine/1", typeof(DescribeEngine)),
+        ("engine-described/1", typeof(EngineDescribed)),
+        ("lane-started/1", typeof(LaneStarted)),
+        ("lease-revoked/1", typeof(LeaseRevoked)),
+        ("drain-node/1", typeof(DrainNode)),
+        ("node-drained/1", typeof(NodeDrained)),
         ("fork-run/1", typeof(ForkRun)),
     ];
 

@@ -1,6 +1,7 @@
 using Rlp.Corpora;
 using Rlp.Training.Planning;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Training.Engines;
 
@@ -65,7 +66,11 @@ public sealed record EvaluationSample(string Prefix, string Thought, string Next
 public sealed record CheckpointReference(string Stage, long Step, string Path, string Sha256);
 
 /// <summary>What an engine needs to open a stage of a run on this node.</summary>
-public sealed record StageContext(string RunId, Recipe Recipe, StageSettings Stage, string RunFolder, int Threads, NodeWeights Weights);
+public sealed record StageContext(string RunId, Recipe Recipe, StageSettings Stage, string RunFolder, int Threads, NodeWeights Weights)
+{
+    /// <summary>The policy that a teacher starts from; null: the one published on this node.</summary>
+    public WeightReference? Policy { get; init; }
+}
 
 /// <summary>
 /// Opens the engines of a stage. Engines are synchronous and thread-bound: the thread that opens one makes every call on it and disposes it
@@ -86,10 +91,10 @@ public interface IEngineFactory
     /// <summary>Opened after the learner, whose weights it starts from where the checkpoint is not of this stage (phi &lt;- theta).</summary>
     ITeacherEngine OpenTeacher(StageContext context, CheckpointReference? checkpoint);
 
-    /// <summary>Opened after the learner: samples from the policies published in <see cref="StageContext.Weights"/>.</summary>
+    /// <summary>Samples from policies that are published on this node, or elsewhere where a call says so; needs none before its first call.</summary>
     IRolloutEngine OpenRollout(StageContext context);
 
-    /// <summary>Opened after the teacher: scores with the teachers published in <see cref="StageContext.Weights"/>.</summary>
+    /// <summary>Scores with teachers that are published on this node, or elsewhere where a call says so; needs none before its first call.</summary>
     IRewardEngine OpenReward(StageContext context);
 }
 
@@ -106,17 +111,20 @@ public interface IRolloutEngine : IDisposable
     /// with a staleness too, S_pred is the prediction of the policy that thought.
     /// </summary>
     /// <param name="policyVersion">Optimizer steps in the behaviour policy, see <see cref="RlpSettings.BehaviourVersion"/>.</param>
-    IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions);
+    /// <param name="policy">Where that version is published; null: on this node.</param>
+    IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions, WeightReference? policy = null);
 
-    /// <summary>Of the policy as it is now: accuracy with and without thinking on the first <paramref name="problems"/> held-out problems.</summary>
-    EvaluationResult Evaluate(int problems);
+    /// <summary>Accuracy with and without thinking on the first <paramref name="problems"/> held-out problems.</summary>
+    /// <param name="policy">The policy to evaluate; null: the newest published on this node.</param>
+    EvaluationResult Evaluate(int problems, WeightReference? policy = null);
 }
 
 public interface IRewardEngine : IDisposable
 {
     /// <summary>S_ema of each position in nats (step 5 of Algorithm 1).</summary>
     /// <param name="policyVersion">Optimizer steps in the policy that the teacher followed: that of the behaviour policy.</param>
-    double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions);
+    /// <param name="teacher">Where that version is published; null: on this node.</param>
+    double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions, WeightReference? teacher = null);
 }
 
 public interface ILearnerEngine : IDisposable
@@ -140,7 +148,8 @@ public interface ILearnerEngine : IDisposable
 public interface ITeacherEngine : IDisposable
 {
     /// <summary>phi &lt;- tau phi + (1 - tau) theta, after every optimizer step of an RLP stage (step 10 of Algorithm 1).</summary>
-    void Update();
+    /// <param name="policy">theta; null: the newest published on this node.</param>
+    void Update(WeightReference? policy = null);
 
     /// <summary>Writes the teacher, and the older ones that later steps are scored with, into the checkpoint folder that is being made.</summary>
     void WriteCheckpoint(string folder);

@@ -1,6 +1,7 @@
 using Rlp.Corpora;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Training.Planning;
 

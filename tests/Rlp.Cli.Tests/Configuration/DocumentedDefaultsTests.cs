@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Rlp.Actors.Hosting;
 using Rlp.Cli.Configuration;
 using Rlp.Training.Recipes;
 
@@ -27,6 +28,10 @@ public sealed class DocumentedDefaultsTests
         ["node.memory"] = "2GiB",
         ["journal.synchronous"] = "full",
         ["node.host"] = "\"0.0.0.0\"",
+        ["node.allow-plaintext"] = "true",
+        ["node.roles"] = "[learner]",
+        ["cluster.seed-nodes"] = "[\"10.0.0.1:4053\"]",
+        ["cluster.split-brain"] = "keep-oldest",
         ["model.dtype"] = "bfloat16",
         ["rlp.lanes"] = "2",
         ["rlp.top-p"] = "0.9",
@@ -37,8 +42,12 @@ public sealed class DocumentedDefaultsTests
         ["rlp.activation-checkpointing"] = "true",
     };
 
-    /// <summary>Keys that have one valid value today, or need a folder: tested below.</summary>
-    private static readonly string[] Apart = ["journal.provider", "model.path", "tokenizer.path"];
+    /// <summary>Keys that have one valid value today, or need a folder or files: tested below.</summary>
+    private static readonly string[] Apart =
+    [
+        "journal.provider", "model.path", "tokenizer.path",
+        "node.tls.certificate", "node.tls.key", "node.tls.password-file", "node.tls.ca", "node.token-file",
+    ];
 
     public static TheoryData<string> Keys() => [.. Documented().Select(a => a.Key).Except(Apart)];
 
@@ -104,6 +113,30 @@ public sealed class DocumentedDefaultsTests
         Assert.Equal(
             ["x.hocon:6: 'journal.provider' is 'oracle'; expected sqlite"],
             RecipeText.Problems(RecipeText.Least + "journal.provider = oracle"));
+
+    [Fact]
+    public void The_files_of_a_nodes_security_are_read_relative_to_the_file_that_names_them()
+    {
+        using var files = new RecipeText();
+        foreach (var name in (string[])["node.pem", "node.key", "password", "ca.pem", "token"]) files.Write(name, name);
+        var recipe = files.Write(RecipeText.Least + """
+            node.tls { certificate = node.pem, key = node.key, password-file = password, ca = ca.pem }
+            node.token-file = token
+            """);
+        var security = RecipeFile.Load(recipe, []).Node.Security;
+        Assert.Equal(new NodeTls(In("node.pem"), In("node.key"), In("password"), In("ca.pem")), security.Tls);
+        Assert.Equal(In("token"), security.TokenFile);
+
+        string In(string name) => Path.Combine(files.Folder, name);
+    }
+
+    [Theory]
+    [InlineData("node.token-file = absent", "'node.token-file' is 'absent'; there is no file ")]
+    [InlineData("node.tls.ca = absent", "'node.tls.ca' is 'absent'; there is no file ")]
+    [InlineData("node.tls.key = x.hocon", "'node.tls.key' is set, but node.tls.certificate is empty; expected a certificate beside it")]
+    [InlineData("node.tls.certificate = x.hocon", "'node.tls.certificate' is set, but node.tls.ca is empty; expected the authorities that sign the nodes' certificates")]
+    public void What_is_missing_of_a_nodes_security_is_named(string line, string problem) =>
+        Assert.Contains(RecipeText.Problems(RecipeText.Least + line), p => p.Contains(problem));
 
     [Fact]
     public void The_folders_of_model_and_tokenizer_are_read()

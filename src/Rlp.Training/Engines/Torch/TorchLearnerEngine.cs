@@ -3,22 +3,19 @@ using Rlp.Models;
 using Rlp.Models.Tokenizers;
 using Rlp.Training.Checkpoints;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Training.Engines.Torch;
 
-/// <summary>
-/// Owns the policy's arena and its optimizer; publishes the arena as "policy" and, where steps are sampled ahead, its last versions as "behaviour".
-/// </summary>
+/// <summary>Owns the policy's arena and its optimizer; publishes the policy and, where steps are sampled ahead, its last versions.</summary>
 internal sealed class TorchLearnerEngine : ILearnerEngine
 {
-    internal const string Published = "policy";
-    internal const string PublishedHistory = "behaviour";
-
     private readonly StageContext context;
     private readonly ITokenizer tokenizer;
     private readonly ParameterArena parameters;
     private readonly ParameterArena? reference;
-    private readonly WeightHistory? history;
+    private readonly PublishedWeights published;
+    private readonly PublishedWeights? master; // what a teacher on another node follows, where the network computes in bfloat16
     private readonly IDecoder policy;
     private readonly IDecoder? referencePolicy;
     private readonly Learner learner;
@@ -37,7 +34,9 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
             referencePolicy = Decoder.Create(config, reference);
         }
         learner = new Learner(policy, tokenizer, context.Stage, referencePolicy);
-        if (context.Stage.Rlp is { Staleness: > 0 and var staleness }) history = new WeightHistory(parameters, staleness);
+        published = new PublishedWeights(parameters, context.Stage.Rlp?.Staleness ?? 0, context.Weights.Serves);
+        if (context.Weights.Serves && !ReferenceEquals(parameters.Master, parameters.Values))
+            master = new PublishedWeights(parameters, staleness: 0, served: true, master: true);
         try
         {
             Restore(checkpoint);
@@ -47,21 +46,32 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
             Dispose();
             throw;
         }
-        history?.Take(PolicyVersion, parameters);
-        context.Weights.Publish(context.RunId, Published, parameters);
-        if (history is not null) context.Weights.Publish(context.RunId, PublishedHistory, history);
+        Take(null);
+        context.Weights.Publish(context.RunId, WeightNames.Policy, published);
+        if (master is not null) context.Weights.Publish(context.RunId, WeightNames.MasterOf(WeightNames.Policy), master);
     }
 
     public long PolicyVersion => learner.Optimizer.Steps;
 
-    public AppliedStep ApplyRlp(long step, IReadOnlyList<ScoredGroup> groups)
+    public AppliedStep ApplyRlp(long step, IReadOnlyList<ScoredGroup> groups) => Apply(() => learner.ApplyRlp(step, groups));
+
+    public AppliedStep ApplyNtp(long step, IReadOnlyList<int[]> documents) => Apply(() => learner.ApplyNtp(step, documents));
+
+    private AppliedStep Apply(Func<AppliedStep> step)
     {
-        var applied = learner.ApplyRlp(step, groups);
-        history?.Take(PolicyVersion, parameters);
+        published.Change();
+        master?.Change();
+        var applied = step();
+        Take(applied.ParametersSha256);
         return applied;
     }
 
-    public AppliedStep ApplyNtp(long step, IReadOnlyList<int[]> documents) => learner.ApplyNtp(step, documents);
+    /// <param name="sha256">Of the parameters, where it is known.</param>
+    private void Take(string? sha256)
+    {
+        published.Take(PolicyVersion, sha256);
+        master?.Take(PolicyVersion, sha256);
+    }
 
     public void WriteCheckpoint(string folder)
     {
@@ -70,9 +80,8 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
         SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Optimizer),
             [("exp_avg", learner.Optimizer.FirstMoment.alias()), ("exp_avg_sq", learner.Optimizer.SecondMoment.alias())]);
         if (reference is not null) SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Reference), reference);
-        if (history is not null)
-            for (var version = context.Stage.Rlp!.BehaviourVersion(PolicyVersion + 1); version < PolicyVersion; version++)
-                SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Behaviour(version)), history.At(version));
+        foreach (var version in OlderVersions())
+            SafeTensors.Save(Path.Combine(folder, CheckpointFolder.Behaviour(version)), published.At(version));
         File.WriteAllText(Path.Combine(folder, CheckpointFolder.ModelConfig), policy.Config.ToJson());
         foreach (var file in RecipeNetwork.CarriedFiles(context.Recipe)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
     }
@@ -110,24 +119,31 @@ internal sealed class TorchLearnerEngine : ILearnerEngine
                     [("exp_avg", learner.Optimizer.FirstMoment), ("exp_avg_sq", learner.Optimizer.SecondMoment)]);
                 learner.Optimizer.Steps = manifest.PolicyVersion;
                 if (reference is not null) SafeTensors.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Reference), reference);
-                if (history is not null)
-                    for (var version = context.Stage.Rlp!.BehaviourVersion(PolicyVersion + 1); version < PolicyVersion; version++)
-                        history.Fill(version, arena => SafeTensors.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Behaviour(version)), arena));
+                foreach (var version in OlderVersions())
+                    published.Restore(version, arena => SafeTensors.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Behaviour(version)), arena));
                 return;
             }
         }
         reference?.CopyFrom(parameters);
     }
 
+    /// <summary>The versions before the newest that later steps are sampled with; none on-policy.</summary>
+    private IEnumerable<long> OlderVersions()
+    {
+        for (var version = context.Stage.Rlp?.BehaviourVersion(PolicyVersion + 1) ?? PolicyVersion; version < PolicyVersion; version++)
+            yield return version;
+    }
+
     public void Dispose()
     {
-        context.Weights.Withdraw(context.RunId, Published);
-        context.Weights.Withdraw(context.RunId, PublishedHistory);
+        context.Weights.Withdraw(context.RunId, WeightNames.Policy, published);
+        if (master is not null) context.Weights.Withdraw(context.RunId, WeightNames.MasterOf(WeightNames.Policy), master);
+        published.Dispose();
+        master?.Dispose();
         learner.Dispose();
         policy.Dispose();
         referencePolicy?.Dispose();
         reference?.Dispose();
-        history?.Dispose();
         parameters.Dispose();
         NativeHeap.Trim(); // of all engines' threads: readers of the weights are closed before the learner
     }

@@ -1,32 +1,38 @@
 using Rlp.Models;
 using Rlp.Models.Tokenizers;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Training.Engines.Torch;
 
-/// <summary>Scores positions with the teacher published on this node: the live one on-policy, else the version that is asked for.</summary>
+/// <summary>Scores positions with the teacher of the version that is asked for, wherever it is published.</summary>
 internal sealed class TorchRewardEngine : IRewardEngine
 {
-    private readonly WeightHistory? history;
-    private readonly Dictionary<ParameterArena, IDecoder> teachers;
-    private readonly Dictionary<ParameterArena, EvidenceScorer> scorers;
-    private readonly ParameterArena live;
+    private readonly StageContext context;
+    private readonly ITokenizer tokenizer;
+    private readonly DecoderConfig config;
+    private readonly WeightReader teachers;
+    private readonly Dictionary<ParameterArena, IDecoder> decoders = [];
 
     public TorchRewardEngine(StageContext context)
     {
-        ITokenizer tokenizer = RecipeNetwork.Tokenizer(context.Recipe);
-        var config = RecipeNetwork.Config(context.Recipe, tokenizer);
-        live = context.Weights.Get<ParameterArena>(context.RunId, TorchTeacherEngine.Published);
-        if (context.Stage.Rlp is { Staleness: > 0 }) history = context.Weights.Get<WeightHistory>(context.RunId, TorchTeacherEngine.PublishedHistory);
-        teachers = (history?.Arenas ?? [live]).ToDictionary(arena => arena, arena => Decoder.Create(config, arena));
-        scorers = teachers.ToDictionary(t => t.Key, t => new EvidenceScorer(t.Value, tokenizer, context.Stage.MicroBatchTokens));
+        this.context = context;
+        tokenizer = RecipeNetwork.Tokenizer(context.Recipe);
+        config = RecipeNetwork.Config(context.Recipe, tokenizer);
+        teachers = context.Weights.Reader(
+            context.RunId, WeightNames.Teacher, Decoder.Layout(config), RecipeNetwork.Dtype(context.Recipe), versions: (context.Stage.Rlp?.Staleness ?? 0) + 1);
     }
 
-    public double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions) =>
-        scorers[history?.At(policyVersion) ?? live].WithoutThought(positions);
+    public double[] Score(long policyVersion, IReadOnlyList<GroupPosition> positions, WeightReference? teacher = null)
+    {
+        using var read = teachers.Read(policyVersion, teacher);
+        if (!decoders.TryGetValue(read.Arena, out var decoder)) decoders.Add(read.Arena, decoder = Decoder.Create(config, read.Arena));
+        return new EvidenceScorer(decoder, tokenizer, context.Stage.MicroBatchTokens).WithoutThought(positions);
+    }
 
     public void Dispose()
     {
-        foreach (var teacher in teachers.Values) teacher.Dispose();
+        foreach (var decoder in decoders.Values) decoder.Dispose();
+        teachers.Dispose();
     }
 }

@@ -2,52 +2,54 @@ using Rlp.Models;
 using Rlp.Models.Tokenizers;
 using Rlp.Training.Recipes;
 using Rlp.Training.Sampling;
+using Rlp.Training.Weights;
 
 namespace Rlp.Training.Engines.Torch;
 
 /// <summary>
-/// Evaluates with the policy published on this node, and samples with it too on-policy: it is the behaviour policy until the learner's next
-/// step. Where steps are sampled ahead it samples with the published version that is asked for.
+/// Samples with the policy of the version that is asked for, and evaluates with the newest, wherever they are published. On-policy the learner's
+/// own arena is the behaviour policy until its next step.
 /// </summary>
 internal sealed class TorchRolloutEngine : IRolloutEngine
 {
     private readonly StageContext context;
     private readonly ITokenizer tokenizer;
-    private readonly IDecoder policy;
-    private readonly WeightHistory? history;
-    private readonly List<IDecoder> behaviours = [];
-    private readonly Dictionary<ParameterArena, ThoughtSampler> samplers = [];
-    private HeldOutEvaluation? evaluation;
+    private readonly DecoderConfig config;
+    private readonly WeightReader policies;
+    private readonly Dictionary<ParameterArena, Policy> byArena = [];
+    private GroupPosition[]? problems;
 
     public TorchRolloutEngine(StageContext context)
     {
         this.context = context;
         tokenizer = RecipeNetwork.Tokenizer(context.Recipe);
-        var config = RecipeNetwork.Config(context.Recipe, tokenizer);
-        policy = Decoder.Create(config, context.Weights.Get<ParameterArena>(context.RunId, TorchLearnerEngine.Published));
-        if (context.Stage.Rlp is not { } rlp) return;
-        if (rlp.Staleness > 0)
-        {
-            history = context.Weights.Get<WeightHistory>(context.RunId, TorchLearnerEngine.PublishedHistory);
-            behaviours.AddRange(history.Arenas.Select(arena => Decoder.Create(config, arena)));
-        }
-        IReadOnlyList<IDecoder> sampling = history is null ? [policy] : behaviours;
-        foreach (var behaviour in sampling)
-            samplers[behaviour.Parameters] = new ThoughtSampler(behaviour, tokenizer, context.Recipe.Seed, rlp.Sampling);
+        config = RecipeNetwork.Config(context.Recipe, tokenizer);
+        policies = context.Weights.Reader(
+            context.RunId, WeightNames.Policy, Decoder.Layout(config), RecipeNetwork.Dtype(context.Recipe), versions: (context.Stage.Rlp?.Staleness ?? 0) + 1);
     }
 
-    public IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions)
+    public IReadOnlyList<SampledGroup> Sample(long step, long policyVersion, IReadOnlyList<GroupPosition> positions, WeightReference? policy = null)
     {
         var settings = context.Stage.Rlp ?? throw new InvalidOperationException($"stage '{context.Stage.Id}' samples no thoughts");
-        var sampler = samplers[history?.At(policyVersion) ?? policy.Parameters];
-        return [.. sampler.Sample(step, positions, settings.GroupSize).Select(g => g with { PolicyVersion = policyVersion })];
+        using var read = policies.Read(policyVersion, policy);
+        var behaviour = In(read.Arena);
+        behaviour.Sampler ??= new ThoughtSampler(behaviour.Decoder, tokenizer, context.Recipe.Seed, settings.Sampling);
+        return [.. behaviour.Sampler.Sample(step, positions, settings.GroupSize).Select(g => g with { PolicyVersion = policyVersion })];
     }
 
-    public EvaluationResult Evaluate(int problems)
+    public EvaluationResult Evaluate(int problems, WeightReference? policy = null)
     {
         var compare = context.Recipe.Compare ?? throw new InvalidOperationException($"recipe '{context.Recipe.Name}' has no compare settings");
-        evaluation ??= new HeldOutEvaluation(policy, tokenizer, compare, context.Recipe.Seed, Problems(compare));
-        return evaluation.Run(problems);
+        using var read = policies.Read(null, policy);
+        var evaluated = In(read.Arena);
+        evaluated.Evaluation ??= new HeldOutEvaluation(evaluated.Decoder, tokenizer, compare, context.Recipe.Seed, this.problems ??= Problems(compare));
+        return evaluated.Evaluation.Run(problems);
+    }
+
+    private Policy In(ParameterArena arena)
+    {
+        if (!byArena.TryGetValue(arena, out var policy)) byArena.Add(arena, policy = new Policy(Decoder.Create(config, arena)));
+        return policy;
     }
 
     private GroupPosition[] Problems(CompareSettings compare) =>
@@ -56,9 +58,24 @@ internal sealed class TorchRolloutEngine : IRolloutEngine
 
     public void Dispose()
     {
-        evaluation?.Dispose();
-        foreach (var sampler in samplers.Values) sampler.Dispose();
-        foreach (var behaviour in behaviours) behaviour.Dispose();
-        policy.Dispose();
+        foreach (var policy in byArena.Values) policy.Dispose();
+        policies.Dispose();
+    }
+
+    /// <summary>What works with the weights in one arena, whichever they are.</summary>
+    private sealed class Policy(IDecoder decoder) : IDisposable
+    {
+        public IDecoder Decoder => decoder;
+
+        public ThoughtSampler? Sampler { get; set; }
+
+        public HeldOutEvaluation? Evaluation { get; set; }
+
+        public void Dispose()
+        {
+            Evaluation?.Dispose();
+            Sampler?.Dispose();
+            decoder.Dispose();
+        }
     }
 }

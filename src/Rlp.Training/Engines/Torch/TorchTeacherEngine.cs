@@ -1,58 +1,78 @@
 using Rlp.Models;
 using Rlp.Training.Checkpoints;
+using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Training.Engines.Torch;
 
-/// <summary>Owns phi and publishes it as "teacher"; where steps are sampled ahead, its last versions as "behaviour-teacher".</summary>
+/// <summary>Owns phi and publishes it; where steps are sampled ahead, its last versions too. Follows the policy wherever it is published.</summary>
 internal sealed class TorchTeacherEngine : ITeacherEngine
 {
-    internal const string Published = "teacher";
-    internal const string PublishedHistory = "behaviour-teacher";
-
     private readonly StageContext context;
+    private readonly RlpSettings settings;
+    private readonly WeightReader policies;
     private readonly EmaTeacher teacher;
-    private readonly WeightHistory? history;
+    private readonly PublishedWeights published;
     private long version;
 
     public TorchTeacherEngine(StageContext context, CheckpointReference? checkpoint)
     {
         this.context = context;
-        var settings = context.Stage.Rlp ?? throw new ArgumentException($"stage '{context.Stage.Id}' has no teacher", nameof(context));
-        teacher = new EmaTeacher(context.Weights.Get<ParameterArena>(context.RunId, TorchLearnerEngine.Published), settings.Tau);
-        if (settings.Staleness > 0) history = new WeightHistory(teacher.Parameters, settings.Staleness);
-        if (checkpoint is not null && checkpoint.Stage == context.Stage.Id)
+        settings = context.Stage.Rlp ?? throw new ArgumentException($"stage '{context.Stage.Id}' has no teacher", nameof(context));
+        var layout = Decoder.Layout(RecipeNetwork.Config(context.Recipe, RecipeNetwork.Tokenizer(context.Recipe)));
+        var dtype = RecipeNetwork.Dtype(context.Recipe);
+        policies = context.Weights.Reader(context.RunId, WeightNames.Policy, layout, dtype, versions: settings.Staleness + 1, master: true);
+        try
         {
-            version = checkpoint.Step;
-            teacher.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Teacher)); // verified by the learner
-            if (history is not null)
-                for (var older = settings.BehaviourVersion(version + 1); older < version; older++)
-                    history.Fill(older, arena => SafeTensors.Load(Path.Combine(checkpoint.Path, CheckpointFolder.BehaviourTeacher(older)), arena));
+            using (var policy = policies.Read(null, context.Policy)) teacher = new EmaTeacher(policy.Arena, settings.Tau, dtype);
+            published = new PublishedWeights(teacher.Parameters, settings.Staleness, context.Weights.Serves);
+            if (checkpoint is not null && checkpoint.Stage == context.Stage.Id)
+            {
+                version = checkpoint.Step;
+                teacher.Load(Path.Combine(checkpoint.Path, CheckpointFolder.Teacher)); // verified by the learner
+                foreach (var older in OlderVersions())
+                    published.Restore(older, arena => SafeTensors.Load(Path.Combine(checkpoint.Path, CheckpointFolder.BehaviourTeacher(older)), arena));
+            }
         }
-        history?.Take(version, teacher.Parameters);
-        context.Weights.Publish(context.RunId, Published, teacher.Parameters);
-        if (history is not null) context.Weights.Publish(context.RunId, PublishedHistory, history);
+        catch
+        {
+            published?.Dispose();
+            teacher?.Dispose();
+            policies.Dispose();
+            throw;
+        }
+        published.Take(version);
+        context.Weights.Publish(context.RunId, WeightNames.Teacher, published);
     }
 
-    public void Update()
+    public void Update(WeightReference? policy = null)
     {
-        teacher.Update();
-        history?.Take(++version, teacher.Parameters);
+        using var followed = policies.Read(null, policy);
+        published.Change();
+        teacher.Update(followed.Arena);
+        published.Take(++version);
     }
 
     public void WriteCheckpoint(string folder)
     {
         Directory.CreateDirectory(folder);
         teacher.Save(Path.Combine(folder, CheckpointFolder.Teacher));
-        if (history is not null)
-            for (var older = context.Stage.Rlp!.BehaviourVersion(version + 1); older < version; older++)
-                SafeTensors.Save(Path.Combine(folder, CheckpointFolder.BehaviourTeacher(older)), history.At(older));
+        foreach (var older in OlderVersions())
+            SafeTensors.Save(Path.Combine(folder, CheckpointFolder.BehaviourTeacher(older)), published.At(older));
+    }
+
+    /// <summary>The versions before the newest that later steps are scored with; none on-policy.</summary>
+    private IEnumerable<long> OlderVersions()
+    {
+        for (var older = settings.BehaviourVersion(version + 1); older < version; older++)
+            yield return older;
     }
 
     public void Dispose()
     {
-        context.Weights.Withdraw(context.RunId, Published);
-        context.Weights.Withdraw(context.RunId, PublishedHistory);
-        history?.Dispose();
+        context.Weights.Withdraw(context.RunId, WeightNames.Teacher, published);
+        published.Dispose();
         teacher.Dispose();
+        policies.Dispose();
     }
 }

@@ -1,6 +1,6 @@
 using Rlp.Models;
 
-namespace Rlp.Training.Engines;
+namespace Rlp.Training.Weights;
 
 /// <summary>
 /// The last versions of a network's weights, each in an arena of its own: k + 1 of them for a staleness of k. Taking version v overwrites
@@ -21,6 +21,9 @@ public sealed class WeightHistory : IDisposable
 
     /// <summary>All arenas, whatever they hold.</summary>
     public IReadOnlyList<ParameterArena> Arenas => arenas;
+
+    /// <summary>Whether a version takes the place of the other.</summary>
+    public bool SharesArena(long version, long other) => version % arenas.Length == other % arenas.Length;
 
     /// <summary>Copies the weights as they are now; called by the thread that changes them, between two changes.</summary>
     public void Take(long version, ParameterArena weights) => Fill(version, arena => arena.CopyFrom(weights));

@@ -1,0 +1,158 @@
+using Rlp.Protocol.Events;
+using Rlp.Protocol.Runs;
+using Rlp.Training.Recipes;
+
+namespace Rlp.Actors.Tests;
+
+/// <summary>A run over several nodes: the series is that of one node, whatever node is lost, leaves or joins on the way.</summary>
+public sealed class ClusterTests : IDisposable
+{
+    private static readonly Role[] Training = [Role.Learner, Role.Ema, Role.Data];
+    private static readonly Role[] Sampling = [Role.Rollout, Role.Reward];
+
+    private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder other = new();
+
+    public void Dispose()
+    {
+        folder.Dispose();
+        other.Dispose();
+    }
+
+    [Fact]
+    public async Task A_run_over_nodes_of_one_role_each_has_the_series_of_one_node()
+    {
+        await using var cluster = new TestCluster(folder.Path, new FakeEngines());
+        await cluster.AddAsync("boss", true);
+        foreach (var role in Enum.GetValues<Role>())
+            await cluster.AddAsync(role.ToString(), false, role);
+
+        await CompletesAsync(cluster["Data"], Recipes.Full());
+    }
+
+    [Fact]
+    public async Task Lanes_stand_on_all_rollout_nodes()
+    {
+        var gate = new CallGate("rlp learn", 2);
+        await using var cluster = new TestCluster(folder.Path, new FakeEngines { OnCall = gate.Pass });
+        await cluster.AddAsync("boss", true, Training);
+        await cluster.AddAsync("a", false, Sampling);
+        await cluster.AddAsync("b", false, Sampling);
+
+        await cluster["a"].Runs.SubmitAsync("r", Recipes.Full(lanes: 4));
+        await gate.Reached;
+        var sampled = await Task.WhenAll(((string[])["a", "b"]).Select(async name => (await cluster[name].Runs.WorkerAsync(Role.Rollout)).Done));
+        gate.Open();
+        Assert.All(sampled, done => Assert.True(done >= 2, $"a and b answered {string.Join(" and ", sampled)} requests"));
+        await SeriesIsThatOfOneNodeAsync(cluster["boss"], Recipes.Full(lanes: 4));
+    }
+
+    [Theory]
+    [InlineData("rlp sample", 3, "a")] // while it samples
+    [InlineData("rlp learn", 3, "a")] // between its steps
+    [InlineData("rlp learn", 4, "trainer")] // the learner, in its step
+    [InlineData("pretrain learn", 4, "trainer")]
+    [InlineData("rlp write", 6, "trainer")] // in a checkpoint
+    [InlineData("rlp sample", 5, "boss")] // the run entity and the registry
+    [InlineData("rlp learn", 5, "boss")]
+    public async Task A_node_that_dies_costs_the_run_nothing_but_time(string call, long step, string victim)
+    {
+        var gate = new CallGate(call, step);
+        await using var cluster = new TestCluster(folder.Path, new FakeEngines { OnCall = gate.Pass });
+        await cluster.AddAsync("second", true);
+        await cluster.AddAsync("third", true);
+        await cluster.AddAsync("trainer", false, Training);
+        await cluster.AddAsync("spare", false, Training);
+        await cluster.AddAsync("a", false, Sampling);
+        await cluster.AddAsync("b", false, Sampling);
+        var recipe = Recipes.Full();
+        await cluster["a"].Runs.SubmitAsync("r", recipe);
+        await gate.Reached;
+
+        var report = await cluster["a"].Runs.ReportAsync("r");
+        cluster.Kill(victim switch
+        {
+            "boss" => report.Node,
+            "trainer" => report.Workers.Single(w => w.Role == "learner").Node,
+            _ => victim,
+        });
+        gate.Open();
+
+        var witness = cluster[victim == "b" ? "a" : "b"];
+        await SeriesIsThatOfOneNodeAsync(witness, recipe);
+    }
+
+    [Fact]
+    public async Task After_the_coordinator_s_death_the_open_engines_go_on_and_no_step_is_done_again()
+    {
+        var gate = new CallGate("rlp sample", 6);
+        await using var cluster = new TestCluster(folder.Path, new FakeEngines { OnCall = gate.Pass });
+        await cluster.AddAsync("second", true);
+        await cluster.AddAsync("third", true);
+        await cluster.AddAsync("worker", false, Enum.GetValues<Role>());
+        var recipe = Recipes.Full(checkpointEvery: 100);
+        await cluster["worker"].Runs.SubmitAsync("r", recipe);
+        await gate.Reached;
+        cluster.Kill((await cluster["worker"].Runs.ReportAsync("r")).Node);
+        gate.Open();
+
+        await SeriesIsThatOfOneNodeAsync(cluster["worker"], recipe);
+        Assert.Equal(recipe.Stages.Sum(s => s.Steps), cluster.Engines.Calls.Count(c => c.Contains(" learn ")));
+    }
+
+    [Fact]
+    public async Task A_learner_s_node_that_leaves_commits_a_checkpoint_first_and_no_step_is_done_again()
+    {
+        var gate = new CallGate("rlp sample", 5);
+        await using var cluster = new TestCluster(folder.Path, new FakeEngines { OnCall = gate.Pass });
+        await cluster.AddAsync("boss", true, Sampling);
+        await cluster.AddAsync("one", false, Training);
+        await cluster.AddAsync("two", false, Training);
+        var recipe = Recipes.Full(checkpointEvery: 100);
+        await cluster["boss"].Runs.SubmitAsync("r", recipe);
+        await gate.Reached;
+        var learner = (await cluster["boss"].Runs.ReportAsync("r")).Workers.Single(w => w.Role == "learner").Node;
+
+        var leaving = cluster[learner].Runs.DrainAsync(TimeSpan.FromSeconds(30));
+        gate.Open();
+        Assert.True(await leaving);
+        await cluster[learner].DisposeAsync();
+
+        await SeriesIsThatOfOneNodeAsync(cluster["boss"], recipe);
+        Assert.Contains(cluster["boss"].Journal.Events("r"), e => e is CheckpointCommitted { Stage: "rlp", Step: 4 or 5 });
+        Assert.Equal(recipe.Stages.Sum(s => s.Steps), cluster.Engines.Calls.Count(c => c.Contains(" learn ")));
+    }
+
+    [Fact]
+    public async Task A_run_waits_for_a_node_that_can_learn_and_begins_when_one_joins()
+    {
+        await using var cluster = new TestCluster(folder.Path, new FakeEngines());
+        await cluster.AddAsync("boss", true, Sampling);
+        await cluster["boss"].Runs.SubmitAsync("r", Recipes.Full());
+        await Task.Delay(500);
+        Assert.Equal(0, cluster.Engines.OpenEngines);
+
+        await cluster.AddAsync("late", false, Training);
+        await SeriesIsThatOfOneNodeAsync(cluster["boss"], Recipes.Full());
+    }
+
+    private async Task CompletesAsync(TestNode from, Recipe recipe)
+    {
+        await from.Runs.SubmitAsync("r", recipe);
+        await SeriesIsThatOfOneNodeAsync(from, recipe);
+    }
+
+    private async Task SeriesIsThatOfOneNodeAsync(TestNode witness, Recipe recipe)
+    {
+        for (var waited = 0; waited < 60_000; waited += 50)
+        {
+            var state = witness.Journal.State("r");
+            Assert.True(state.Status != RunStatus.Failed, state.FailureMessage);
+            if (state.Status == RunStatus.Completed)
+                break;
+            await Task.Delay(50);
+        }
+        Assert.Equal(await TestNode.Uninterrupted(other.Path, recipe), TestNode.Series(witness.Journal, "r"));
+        Assert.Equal(RunStatus.Completed, witness.Journal.State("r").Status);
+    }
+}
