@@ -159,7 +159,7 @@ public sealed class RunModelTests
 
                 var fork = run.Fork(stage, step, plan, From(after));
                 Assert.Equal(RunStatus.Paused, fork.State.Status);
-                Assert.Equal(run.Journal.OfType<StepApplied>().TakeWhile(a => a.Stage != stage || a.Step <= step).Select(a => a.ParametersSha256),
+                Assert.Equal(applied.TakeWhile(a => a.Stage != stage).Concat(applied.Where(a => a.Stage == stage && a.Step <= step)).Select(a => a.ParametersSha256),
                     fork.Journal.OfType<StepApplied>().Select(a => a.ParametersSha256));
                 fork.Run();
                 AssertWhole(fork, staleness);
