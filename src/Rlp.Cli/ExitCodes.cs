@@ -20,6 +20,12 @@ public static class ExitCodes
     /// <summary>The machine lacks something: native library, disk, database, a folder that can be written.</summary>
     public const int BrokenEnvironment = 5;
 
+    /// <summary>`rlp runs verify`: a step was executed again and is not what the journal holds.</summary>
+    public const int NotReproduced = 6;
+
+    /// <summary>`rlp runs verify`: the steps cannot be executed again here, or a difference proves nothing because the environment is another.</summary>
+    public const int NotVerifiable = 7;
+
     /// <summary>The user stopped the run (Ctrl-C or SIGTERM); a checkpoint was committed first.</summary>
     public const int Stopped = 130;
 
@@ -31,6 +37,8 @@ public static class ExitCodes
           3    bad data: corpus, model, checkpoint or journal
           4    the run failed; its state is safe, the same command continues it
           5    broken environment: native library, disk, database
+          6    `rlp runs verify`: a step differs from the journal
+          7    `rlp runs verify`: cannot be verified here
           130  stopped by the user after a checkpoint; the same command resumes
         """;
 }

@@ -41,19 +41,33 @@ public sealed class BareLoop : IDisposable
 
     public BareStep Next()
     {
-        var batch = data.Load(Cursor);
-        var step = Step + 1;
-        BareStep result;
-        if (context.Stage.Rlp is { } settings)
-        {
-            var (groups, applied) = new RlpStep(rollout, reward!, learner, teacher!, settings).Run(step, batch);
-            result = new BareStep(applied, groups);
-        }
-        else
-        {
-            result = new BareStep(new NtpStep(learner).Run(step, batch), []);
-        }
-        (Step, Cursor) = (step, batch.To);
+        var batch = Load();
+        return Applied(batch, context.Stage.Rlp is null ? Documents(batch) : Of(Thoughts.Run(Step + 1, batch)));
+    }
+
+    /// <summary>The data of the next step.</summary>
+    public StepData Load() => data.Load(Cursor);
+
+    /// <summary>The next step by a plan that was made elsewhere, on the data of <see cref="Load"/>.</summary>
+    /// <param name="version">Optimizer steps in the behaviour policy; unused in an NTP stage.</param>
+    /// <param name="lanes">The group ids of each lane, ascending; empty in an NTP stage.</param>
+    /// <exception cref="KeyNotFoundException">A lane names a group that the data does not hold.</exception>
+    public BareStep Next(StepData batch, long version, IEnumerable<IReadOnlyList<int>> lanes)
+    {
+        if (context.Stage.Rlp is null) return Applied(batch, Documents(batch));
+        var positions = batch.Positions.ToDictionary(p => p.Group);
+        return Applied(batch, Of(Thoughts.Run(Step + 1, version, [.. lanes.Select(lane => lane.Select(group => positions[group]).ToArray())])));
+    }
+
+    private RlpStep Thoughts => new(rollout, reward!, learner, teacher!, context.Stage.Rlp!);
+
+    private BareStep Documents(StepData batch) => new(new NtpStep(learner).Run(Step + 1, batch), []);
+
+    private static BareStep Of(RlpStepResult result) => new(result.Applied, result.Groups);
+
+    private BareStep Applied(StepData batch, BareStep result)
+    {
+        (Step, Cursor) = (Step + 1, batch.To);
         return result;
     }
 

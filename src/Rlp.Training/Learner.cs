@@ -83,7 +83,7 @@ public sealed class Learner : IDisposable
                 var difference = (logProbabilities - chunk.Behaviour).abs(); // [c]
                 differences += difference.sum().item<float>();
                 largestDifference = Math.Max(largestDifference, difference.max().item<float>());
-                entropy += distribution.Entropies.dot(chunk.Weights).item<float>();
+                entropy += (distribution.Entropies * chunk.Weights).sum().item<float>(); // the order in which dot adds depends on addresses
                 head.Backward(distribution);
             }
             head.Backward();

@@ -12,13 +12,17 @@ public sealed record RlpStepResult(IReadOnlyList<ScoredGroup> Groups, AppliedSte
 /// </summary>
 public sealed class RlpStep(IRolloutEngine rollout, IRewardEngine reward, ILearnerEngine learner, ITeacherEngine teacher, RlpSettings settings)
 {
-    public RlpStepResult Run(long step, StepData data)
+    public RlpStepResult Run(long step, StepData data) => Run(
+        step,
+        settings.BehaviourVersion(step), //                                       1.         theta_old <- theta (with a staleness: an older theta)
+        [.. LaneSlices.Of(data.Positions.Count, settings.Lanes).Select(lane => data.Positions.Take(lane).ToArray())]); // 2. B pairs, in lanes
+
+    /// <summary>A step whose plan is given: the version that samples, and the positions of each lane in the order of the groups.</summary>
+    public RlpStepResult Run(long step, long version, IReadOnlyList<IReadOnlyList<GroupPosition>> lanes)
     {
-        var version = settings.BehaviourVersion(step); //                         1.         theta_old <- theta (with a staleness: an older theta)
-        var groups = new List<ScoredGroup>(data.Positions.Count);
-        foreach (var lane in LaneSlices.Of(data.Positions.Count, settings.Lanes)) // 2.      B pairs (prefix, next token), in lanes
+        var groups = new List<ScoredGroup>();
+        foreach (var positions in lanes) //                                       2.         pairs (prefix, next token)
         {
-            GroupPosition[] positions = [.. data.Positions.Take(lane)];
             var sampled = rollout.Sample(step, version, positions); //            3., 6.     G thoughts each from theta_old, and S_pred
             var evidence = reward.Score(version, positions); //                   4., 5.     S_ema from phi, which was theta before the first step
             groups.AddRange(sampled.Zip(evidence, (s, e) => new ScoredGroup(s, e))); // 7.   r = S_pred - S_ema

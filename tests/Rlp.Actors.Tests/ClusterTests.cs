@@ -132,8 +132,8 @@ public sealed class ClusterTests : IDisposable
         await using var cluster = new TestCluster(folder.Path, new FakeEngines());
         await cluster.AddAsync("a", true);
         var other = Akka.Cluster.Cluster.Get((await cluster.AddAsync("b", false)).System).SelfAddress;
-        var asked = new AcquireLease { RunId = "r", MemoryBytes = { ["all"] = long.MaxValue / 2 }, Remedy = new string('x', 8_000_000) };
-        var refused = await cluster["a"].System.ActorSelection($"{other}/user/node").Ask<LeaseRefused>(asked, TimeSpan.FromSeconds(20));
+        var asked = new AcquireLease { RunId = "r", MemoryBytes = { ["all"] = long.MaxValue / 2 }, Remedy = new string('x', 1_000_000) };
+        var refused = await cluster["a"].System.ActorSelection($"{other}/user/node").Ask<LeaseRefused>(asked, TimeSpan.FromSeconds(60));
         Assert.Contains(asked.Remedy, refused.Message);
     }
 

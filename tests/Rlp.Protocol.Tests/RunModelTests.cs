@@ -144,6 +144,40 @@ public sealed class RunModelTests
         Assert.Equal(("thoughts_sha256", 5L), (diverged.What, diverged.Step)); // of policy 3, which the checkpoint of step 4 holds as an older one
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public void A_fork_from_any_step_of_a_run_at_any_moment_comes_to_the_series_of_the_run_whatever_happens_to_either(int staleness) =>
+        Gen.Select(Gen.Byte.Array[0, 300], Gen.Byte.Array[0, 500], Gen.Int[1, 120], Gen.Int[0, 11]).Sample(
+            (before, after, turns, at) =>
+            {
+                var plan = SimulatedRun.Stale(staleness);
+                var run = new SimulatedRun(plan, From(before)) { Eager = true };
+                run.Run(r => r.Turns >= turns && r.Journal.OfType<StepApplied>().Any());
+                var applied = run.Journal.OfType<StepApplied>().ToArray();
+                var (stage, step) = (applied[at % applied.Length].Stage, applied[at % applied.Length].Step - at / 11); // 11: also step 0
+
+                var fork = run.Fork(stage, step, plan, From(after));
+                Assert.Equal(RunStatus.Paused, fork.State.Status);
+                Assert.Equal(applied.TakeWhile(a => a.Stage != stage).Concat(applied.Where(a => a.Stage == stage && a.Step <= step)).Select(a => a.ParametersSha256),
+                    fork.Journal.OfType<StepApplied>().Select(a => a.ParametersSha256));
+                fork.Run();
+                AssertWhole(fork, staleness);
+            },
+            iter: 200);
+
+    [Fact]
+    public void A_fork_from_the_last_step_of_a_complete_run_whose_plan_has_more_steps_is_the_longer_run()
+    {
+        var longer = SimulatedRun.Plan with { Stages = [.. SimulatedRun.Plan.Stages.Select(s => s.Rlp ? s with { Steps = 9, CheckpointEvery = 3, Lanes = 2 } : s)] };
+        var run = new SimulatedRun(SimulatedRun.Plan, _ => 0);
+        run.Run();
+        var fork = run.Fork("rlp", 7, longer, _ => 0);
+        fork.Run();
+        Assert.Equal(SimulatedRun.Expected(longer), fork.Series());
+        Assert.NotEqual(SimulatedRun.Expected(longer), run.Series());
+    }
+
     private static void AssertWhole(SimulatedRun run, int staleness)
     {
         Assert.Equal(RunStatus.Completed, run.State.Status);

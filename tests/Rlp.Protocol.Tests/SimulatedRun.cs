@@ -147,7 +147,7 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
     {
         state = Recovered(choose(Journal.Count + 1));
         Forget(Execution.Nothing);
-        if (choose(4) == 1 && state.Stage is { Completed: false } stage && state.Checkpoints.FindLast(c => c.Stage == stage.Plan.Id) is { } newest)
+        if (choose(4) == 1 && state.Stage is { Completed: false } stage && state.Checkpoints.FindLast(c => c.Stage == stage.Plan.Id) is { } newest && !state.IsForkPoint(newest)) // without that one a fork is lost
             disk.Remove(newest.Path);
         if (state.Status == RunStatus.Running)
             Append(new RunResumed { RunId = "r", After = "interrupted" });
@@ -160,6 +160,36 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
         var snapshot = RunSnapshot.Of(before);
         var read = (RunSnapshot)MessageRegistry.Deserialize(MessageRegistry.ManifestOf(typeof(RunSnapshot)), MessageRegistry.Serialize(snapshot));
         return Journal.Skip(snapshotAfter).Aggregate(read.ToState(), (s, e) => s.Apply(e));
+    }
+
+    /// <summary>A run forked from this one after a step: with a journal and a disk of its own.</summary>
+    public SimulatedRun Fork(string stage, long step, RunPlan forked, Func<int, int> choices)
+    {
+        var fork = new SimulatedRun(forked, choices) { Eager = Eager };
+        var checkpoints = plan.Stages.TakeWhile(s => s.Id != stage).Select(s => state.FinalCheckpoint(s.Id)!).ToList();
+        foreach (var final in checkpoints)
+            fork.disk[final.Path] = disk[final.Path];
+        if (step > 0)
+        {
+            var path = $"checkpoints/{stage}/step-{step}";
+            fork.disk[path] = After(stage, step, path);
+            checkpoints.Add(new WireCheckpoint { Stage = stage, Step = step, Path = path, Sha256 = fork.disk[path].Policy });
+        }
+        var command = new ForkRun { RunId = "r", FromRunId = "origin", Stage = stage, Step = step, Plan = forked, RecipeSha256 = "recipe", Checkpoints = [.. checkpoints] };
+        foreach (var e in RunForks.Events(Journal, command, nowUnixMilliseconds: 0))
+        {
+            fork.Journal.Add(e);
+            fork.state = fork.state.Apply(e);
+        }
+        return fork;
+    }
+
+    /// <summary>What a checkpoint of that step holds, whether or not this run has one.</summary>
+    private Saved After(string stage, long step, string path)
+    {
+        var exact = new SimulatedRun(plan with { Stages = [.. plan.Stages.Select(s => s with { CheckpointEvery = 1 })] }, _ => 0) { Eager = true };
+        exact.Run(r => r.disk.ContainsKey(path));
+        return exact.disk[path];
     }
 
     /// <summary>Other weights in every checkpoint of a stage, under the same manifests.</summary>
@@ -444,7 +474,7 @@ internal sealed class SimulatedRun(RunPlan plan, Func<int, int> choose)
 
     private void Prune(string stage, int keep)
     {
-        foreach (var old in state.Checkpoints.Where(c => c.Stage == stage).DistinctBy(c => c.Step).OrderByDescending(c => c.Step).Skip(keep))
+        foreach (var old in state.Checkpoints.Where(c => c.Stage == stage && !state.IsForkPoint(c)).DistinctBy(c => c.Step).OrderByDescending(c => c.Step).Skip(keep))
             disk.Remove(old.Path);
     }
 

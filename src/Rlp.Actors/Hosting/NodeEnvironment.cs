@@ -8,10 +8,13 @@ namespace Rlp.Actors.Hosting;
 /// <summary>What decides the bits of this node's results besides recipe and seed.</summary>
 public static class NodeEnvironment
 {
-    public static RunEnvironment Describe(NodeOptions options) => new()
+    public static RunEnvironment Describe(NodeOptions options) => Describe(options.Threads);
+
+    /// <param name="threads">Cores of the device, see <see cref="NodeOptions.Threads"/>.</param>
+    public static RunEnvironment Describe(int threads) => new()
     {
         MachineKind = $"{RuntimeInformation.OSArchitecture} {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}",
-        Threads = options.Threads,
+        Threads = threads,
         Versions = new Dictionary<string, string>
         {
             ["rlp"] = Version(typeof(NodeEnvironment).Assembly),

@@ -34,6 +34,8 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
 {
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromMinutes(1);
 
+    private static readonly TimeSpan ForkWithin = TimeSpan.FromMinutes(10); // reads and writes the whole past of a run
+
     /// <summary>Creates the run, or continues it where it stands. A complete run is accepted as such and has no progress.</summary>
     /// <exception cref="RunRefusedException">Other recipe or seed, locked by another process, no device free, or no answer.</exception>
     public async Task<StartedRun> StartAsync(string runId, Recipe recipe, CancellationToken cancellation = default)
@@ -62,6 +64,17 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
             throw e is TimeoutException ? Silent(runId, e) : e;
         }
     }
+
+    /// <exception cref="RunRefusedException">No run can have that id.</exception>
+    public static void RequireRunId(string runId)
+    {
+        if (runId.Length is 0 or > 128 || !runId.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') || runId.StartsWith('.'))
+            throw new RunRefusedException(FailureKind.Configuration, $"'{runId}' is no run id: use up to 128 letters, digits, '-', '_' and '.', not beginning with '.'");
+    }
+
+    /// <summary>Journals the past of a new run, whose folder holds its checkpoints already; completes when all of it is durable.</summary>
+    /// <exception cref="RunRefusedException">A run of that id exists, or the source has no such past.</exception>
+    public Task ForkAsync(ForkRun fork, CancellationToken cancellation = default) => AskRun(fork, cancellation, ForkWithin);
 
     /// <summary>As <see cref="StartAsync"/>, for a run that goes on whoever watches it.</summary>
     /// <exception cref="RunRefusedException">Other recipe or seed, or no answer.</exception>
@@ -132,18 +145,19 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     public Task<NodeStatus> NodeAsync(CancellationToken cancellation = default) =>
         system.ActorSelection($"/user/{Nodes.NodeSupervisor.Name}").Ask<NodeStatus>(new GetNodeStatus(), AnswerWithin, cancellation);
 
-    private StartRun StartOf(string runId, Recipe recipe) =>
-        runId.Length is 0 or > 128 || !runId.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') || runId.StartsWith('.')
-            ? throw new RunRefusedException(FailureKind.Configuration, $"'{runId}' is no run id: use up to 128 letters, digits, '-', '_' and '.', not beginning with '.'")
-            : new StartRun
-            {
-                RunId = runId,
-                RecipeJson = recipe.ToJson(),
-                RecipeSha256 = recipe.Digest,
-                Seed = recipe.Seed,
-                Plan = RunPlans.Of(recipe),
-                Environment = NodeEnvironment.Describe(options),
-            };
+    private StartRun StartOf(string runId, Recipe recipe)
+    {
+        RequireRunId(runId);
+        return new StartRun
+        {
+            RunId = runId,
+            RecipeJson = recipe.ToJson(),
+            RecipeSha256 = recipe.Digest,
+            Seed = recipe.Seed,
+            Plan = RunPlans.Of(recipe),
+            Environment = NodeEnvironment.Describe(options),
+        };
+    }
 
     private IActorRef Runs() => ActorRegistry.For(system).Get<TrainingRunActor>();
 

@@ -8,6 +8,8 @@ namespace Rlp.Actors.Runs;
 /// </summary>
 internal sealed class RunCheckpoints(string runFolder)
 {
+    public string Folder => runFolder;
+
     public string Relative(string path) => Path.GetRelativePath(runFolder, path);
 
     public WireCheckpoint? Absolute(WireCheckpoint? checkpoint) => checkpoint is null ? null : checkpoint with { Path = PathOf(checkpoint) };

@@ -6,6 +6,7 @@ using Akka.Cluster.Sharding;
 using Akka.Event;
 using Akka.Persistence;
 using Rlp.Actors.Hosting;
+using Rlp.Actors.Journals;
 using Rlp.Actors.Nodes;
 using Rlp.Actors.Workers;
 using Rlp.Models;
@@ -119,6 +120,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         Command<StartRun>(Start);
         Command<ContinueRun>(Continue);
         Command<StopRun>(Stop);
+        Command<ForkRun>(Fork);
         Command<LeaseGranted>(TakeLease);
         Command<LeaseRefused>(RefuseLease);
         Command<LeaseRevoked>(revoked => MakeWay(revoked.Node));
@@ -205,7 +207,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     {
         if (leaving && message is not End)
         {
-            if (message is StartRun or ContinueRun or StopRun or SubscribeProgress or GetRun)
+            if (message is StartRun or ContinueRun or ForkRun or StopRun or SubscribeProgress or GetRun)
                 Context.Parent.Forward(message); // the shard keeps it for the next incarnation
             return true;
         }
@@ -292,6 +294,43 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             return;
         }
         Prepare(command, state.RecipeJson, Sender);
+    }
+
+    /// <summary>Writes a new run's past. It is left paused: who continues it starts it with its recipe.</summary>
+    private void Fork(ForkRun command)
+    {
+        if (state.Status != RunStatus.Absent || starting is not null)
+        {
+            Sender.Tell(Refusal(FailureKind.Configuration, $"run '{runId}' exists; choose another run id for the fork"));
+            return;
+        }
+        if (!Owned && lockRefusal == "")
+            (runLock, lockRefusal) = RunLock.TryAcquire(runFolder);
+        if (!Owned)
+        {
+            Sender.Tell(Refusal(FailureKind.Infrastructure, lockRefusal));
+            Leave();
+            return;
+        }
+        IReadOnlyList<IRunEvent> events;
+        try
+        {
+            var source = new RunJournal(options.Journal).Events(command.FromRunId);
+            events = RunForks.Events(source, command, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+        }
+        catch (Exception e) when (e is InvalidOperationException or InvalidDataException)
+        {
+            Sender.Tell(Refusal(FailureKind.Data, e.Message));
+            Leave();
+            return;
+        }
+        var reply = Sender;
+        Persist(events, () =>
+        {
+            TellRegistry();
+            reply.Tell(new RunAccepted { RunId = runId });
+            Leave();
+        });
     }
 
     private void Prepare(IRunMessage command, string recipeJson, IActorRef reply)
@@ -881,10 +920,10 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         });
     }
 
-    /// <summary>The last two checkpoints of the running stage stay, and the final ones of the others.</summary>
+    /// <summary>The last two checkpoints of the running stage stay, and the final ones of the others, and what a fork began with.</summary>
     private void Prune(string stage, int keep)
     {
-        foreach (var notice in checkpoints.Prune(state.Checkpoints, stage, keep))
+        foreach (var notice in checkpoints.Prune(state.Checkpoints.Where(c => !state.IsForkPoint(c)), stage, keep))
             Notice(notice);
     }
 

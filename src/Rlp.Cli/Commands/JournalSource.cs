@@ -19,20 +19,30 @@ internal sealed class JournalSource
         Description = "Overrides one key: --set journal.provider=postgresql. May be repeated.",
     };
 
-    public void AddTo(Command command)
+    /// <param name="command">Gets the options.</param>
+    /// <param name="withSet">False where the command has a --set of its own.</param>
+    public void AddTo(Command command, bool withSet = true)
     {
         command.Options.Add(runs);
         command.Options.Add(config);
-        command.Options.Add(set);
+        if (withSet) command.Options.Add(set);
+    }
+
+    /// <summary>Where the journal is, and the folder that holds the runs' folders; for a node that writes it.</summary>
+    /// <exception cref="ConfigurationException">The file or an override is wrong.</exception>
+    public (JournalSettings Journal, string RunsFolder) SettingsOf(ParseResult arguments)
+    {
+        var node = RecipeFile.LoadNode(arguments.GetValue(config), arguments.GetValue(set) ?? []);
+        var folder = Path.GetFullPath(arguments.GetValue(runs) ?? node.Runs);
+        return (node.JournalOf(folder), folder);
     }
 
     /// <summary>The journal, and the folder that holds the runs' folders.</summary>
     /// <exception cref="ConfigurationException">The file or an override is wrong.</exception>
     public (RunJournal Journal, string RunsFolder) Of(ParseResult arguments)
     {
-        var node = RecipeFile.LoadNode(arguments.GetValue(config), arguments.GetValue(set) ?? []);
-        var folder = Path.GetFullPath(arguments.GetValue(runs) ?? node.Runs);
-        return (new RunJournal(node.JournalOf(folder)), folder);
+        var (settings, folder) = SettingsOf(arguments);
+        return (new RunJournal(settings), folder);
     }
 
     /// <summary>The refusal of a run that the journal does not hold; names those that it holds.</summary>

@@ -9,15 +9,23 @@ using Rlp.Training.Recipes;
 
 namespace Rlp.Cli.Commands;
 
-/// <summary>rlp runs list | show | digests | events: what the journal says, also while another process writes it.</summary>
+/// <summary>
+/// rlp runs list | show | digests: what the journal says, also while another process writes it. events, verify, fork and what needs a cluster have
+/// files of their own.
+/// </summary>
 internal static class RunsCommand
 {
+    /// <summary>A run's recipe in its folder, as it was read; train and fork write it.</summary>
+    internal const string RecipeName = "recipe.hocon";
+
     public static Command Create()
     {
-        var command = new Command("runs", "Looks at the runs of a folder.\n\nExamples:\n  rlp runs list\n  rlp runs show arithmetic-1\n  rlp runs digests arithmetic-1 --json\n  rlp runs events arithmetic-1 --stage rlp --step 12\n"
+        var command = new Command("runs", "Looks at runs, checks them and forks them.\n\nExamples:\n  rlp runs list\n  rlp runs show arithmetic-1\n  rlp runs digests arithmetic-1 --json\n"
+            + "  rlp runs events arithmetic-1 --stage rlp --step 12\n  rlp runs verify arithmetic-1\n"
+            + "  rlp runs fork arithmetic-1 --at-step 100 --run-id longer --set rlp.steps=400\n"
             + "  rlp runs list --config hocon/cluster/one.hocon\n  rlp runs show arithmetic-1 --to 127.0.0.1:7001\n  rlp runs pause arithmetic-1 --to 127.0.0.1:7001")
         {
-            List(), Show(), Digests(), RunsEventsCommand.Create(),
+            List(), Show(), Digests(), RunsEventsCommand.Create(), RunsVerifyCommand.Create(), RunsForkCommand.Create(),
         };
         foreach (var control in ClusterRuns.Controls()) command.Add(control);
         return command;
@@ -79,6 +87,7 @@ internal static class RunsCommand
                     state.Environment.Threads,
                     Machine = state.Environment.MachineKind,
                     state.Environment.Versions,
+                    state.Lineage,
                     Failure = state.Status == RunStatus.Failed ? state.FailureMessage : null,
                     Stages = state.Plan.Stages.Select(s => new
                     {
@@ -102,6 +111,9 @@ internal static class RunsCommand
             Console.WriteLine($"recipe   {summary.Recipe}, seed {summary.Seed}, digest {state.RecipeSha256[..12]}");
             Console.WriteLine($"status   {summary.Status}{(state.Status == RunStatus.Failed ? ": " + state.FailureMessage : "")}");
             Console.WriteLine($"created  {summary.Created} on {state.Environment.MachineKind}, {state.Environment.Threads} threads");
+            if (state.Lineage is { } lineage)
+                Console.WriteLine($"forked   from '{lineage.RunId}' after step {lineage.Step} of stage {lineage.Stage}"
+                    + (lineage.ParametersSha256.Length > 0 ? $", parameters {lineage.ParametersSha256[..12]}" : ""));
             Console.WriteLine();
             Print(["stage", "steps", "loss", "info gain", "input tok", "seconds", "checkpoint"], state.Plan.Stages.Select(s => new[]
             {
@@ -156,9 +168,10 @@ internal static class RunsCommand
         return command;
     }
 
-    private static Argument<string> RunArgument() => new("RUN") { Description = "Id of the run; 'rlp runs list' shows them." };
+    internal static Argument<string> RunArgument() => new("RUN") { Description = "Id of the run; 'rlp runs list' shows them." };
 
-    private static (IReadOnlyList<IRunEvent> Events, RunState State) Find(RunJournal journal, string runId)
+    /// <summary>A run's events and its state.</summary>
+    internal static (IReadOnlyList<IRunEvent> Events, RunState State) Find(RunJournal journal, string runId)
     {
         var events = journal.Events(runId);
         return events.Count > 0 ? (events, events.Aggregate(RunState.Empty, (state, e) => state.Apply(e))) : throw JournalSource.NoSuchRun(journal, runId);

@@ -63,7 +63,7 @@ internal static class TrainCommand
                 RunResults.Show(RunResults.Write(journal, runId, folder, loaded.CanonicalText), folder, display);
                 return ExitCodes.Done;
             }
-            AtomicFile.Write(Path.Combine(folder, "recipe.hocon"), stream => stream.Write(Encoding.UTF8.GetBytes(loaded.CanonicalText)));
+            AtomicFile.Write(Path.Combine(folder, RunsCommand.RecipeName), stream => stream.Write(Encoding.UTF8.GetBytes(loaded.CanonicalText)));
             display.Begin(runId, loaded.Recipe, started.Accepted.Resumed, folder);
             return await Follow(client, runId, started, journal, folder, loaded.CanonicalText, display);
         }

@@ -16,6 +16,9 @@ public sealed record RunCreated : IRunEvent
     [ProtoMember(5)] public long CreatedUnixMilliseconds { get; init; }
     [ProtoMember(6, IsRequired = true)] public RunEnvironment Environment { get; init; } = new();
     [ProtoMember(7, IsRequired = true)] public RunPlan Plan { get; init; } = new();
+
+    /// <summary>Where the run was forked from; null where it began as one of its own.</summary>
+    [ProtoMember(8)] public RunLineage? Lineage { get; init; }
 }
 
 [ProtoContract]

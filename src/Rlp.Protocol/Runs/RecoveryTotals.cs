@@ -34,13 +34,13 @@ public sealed record RecoveryTotals
     public RecoveryTotals Apply(IRunEvent @event) => @event switch
     {
         RunCreated e => this with { LastUnixMilliseconds = e.CreatedUnixMilliseconds },
-        StepApplied { AtUnixMilliseconds: > 0 } e => this with { LastUnixMilliseconds = e.AtUnixMilliseconds },
+        StepApplied e => this with { LastUnixMilliseconds = Math.Max(LastUnixMilliseconds, e.AtUnixMilliseconds) }, // a fork's first ones are older than it
         NodeLost e => this with { LastUnixMilliseconds = e.AtUnixMilliseconds },
         NodeJoined e => this with { LastUnixMilliseconds = e.AtUnixMilliseconds },
-        RunResumed { After: "interrupted" } e => this with { LastUnixMilliseconds = e.AtUnixMilliseconds },
+        RunResumed { After: "interrupted" } e => this with { LastUnixMilliseconds = Math.Max(LastUnixMilliseconds, e.AtUnixMilliseconds) },
         RunResumed e => this with
         {
-            LastUnixMilliseconds = e.AtUnixMilliseconds,
+            LastUnixMilliseconds = Math.Max(LastUnixMilliseconds, e.AtUnixMilliseconds),
             IdleMilliseconds = IdleMilliseconds + Math.Max(0, e.AtUnixMilliseconds - LastUnixMilliseconds),
         },
         RunRecovered e => this with

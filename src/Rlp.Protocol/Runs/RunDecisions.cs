@@ -1,4 +1,3 @@
-using System.Globalization;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Payloads;
@@ -112,7 +111,7 @@ public static class RunDecisions
         var before = stage.Planned[(int)(step.Step - stage.Applied) - 1].Accepted;
         var journaled = groups.Where(g => before.ContainsKey(g.Group)).ToArray();
         foreach (var group in journaled)
-            if (Difference(before[group.Group], group) is { } difference)
+            if (Reproduction.Divergences(before[group.Group], group).FirstOrDefault() is { } difference)
                 return new LaneDecision(LaneOutcome.Diverged, Diverged(state, step.Step, difference), execution);
         if (journaled.Length == groups.Length)
             return new LaneDecision(LaneOutcome.Reproduced, [], taken);
@@ -165,7 +164,7 @@ public static class RunDecisions
         };
         if (step.Step <= stage.Applied)
         {
-            return Difference(stage.StepAt(step.Step)!.Applied, applied) is { } difference
+            return Reproduction.Divergences(stage.StepAt(step.Step)!.Applied, applied).FirstOrDefault() is { } difference
                 ? new StepDecision(Diverged(state, step.Step, difference), execution, applied, Replayed: true)
                 : new StepDecision([], after, applied, Replayed: true);
         }
@@ -248,6 +247,16 @@ public static class RunDecisions
     /// <summary>S_pred - S_ema of each thought (eq. 5), in nats.</summary>
     public static IEnumerable<double> Rewards(WireGroup group) => group.Thoughts.Select(t => t.PredictedEvidence - group.TeacherEvidence);
 
+    /// <summary>A group as the journal holds it.</summary>
+    public static AcceptedGroup Accepted(WireGroup group) => new()
+    {
+        Group = group.Position.Group,
+        ThoughtsSha256 = group.ThoughtsSha256,
+        PredictedEvidence = [.. group.Thoughts.Select(t => t.PredictedEvidence)],
+        TeacherEvidence = group.TeacherEvidence,
+        Rewards = [.. Rewards(group)],
+    };
+
     private static RunAction Stop(RunState state, Execution execution)
     {
         if (execution.Cancelled)
@@ -293,6 +302,12 @@ public static class RunDecisions
     private static RunAction OpenFrom(RunState state, Execution execution, StageState stage)
     {
         var own = state.UsableCheckpoints(stage.Plan.Id).FirstOrDefault(c => !execution.Unusable.Contains(c.Path));
+        if (own is null && state.ForkPoint(stage.Plan.Id) is { } fork)
+        {
+            if (execution.Unusable.Contains(fork.Path))
+                return LostCheckpoint(fork, $"stage '{stage.Plan.Id}', whose first {fork.Step} steps run '{state.Lineage!.RunId}' executed,");
+            own = fork;
+        }
         if (own is null && stage.StartedFrom is { } from && execution.Unusable.Contains(from.Path))
             return LostCheckpoint(from, $"stage '{stage.Plan.Id}'");
         return (own?.Step ?? 0) < stage.StepsBefore
@@ -308,8 +323,8 @@ public static class RunDecisions
     {
         if (execution.DataAt(step.CursorFrom) is not { } data)
             return new RunAction.Load(step.CursorFrom);
-        if (data.To != step.CursorTo)
-            return new RunAction.Journal(Diverged(state, step.Step, ("cursor", Text(step.CursorTo), Text(data.To))));
+        if (Reproduction.Divergences(step.CursorTo, data.To).FirstOrDefault() is { } difference)
+            return new RunAction.Journal(Diverged(state, step.Step, difference));
         var missing = MissingLanes(execution, step);
         if (execution.Learned is null && missing.Length > 0)
             return new RunAction.ExecuteLanes(step, missing);
@@ -385,16 +400,7 @@ public static class RunDecisions
     private static bool EvaluationDue(StageState stage) =>
         stage.Applied > 0 && stage.Plan.EvaluateEvery > 0 && stage.Applied % stage.Plan.EvaluateEvery == 0 && !stage.Evaluated.Contains(stage.Applied);
 
-    private static AcceptedGroup Accepted(WireGroup group) => new()
-    {
-        Group = group.Position.Group,
-        ThoughtsSha256 = group.ThoughtsSha256,
-        PredictedEvidence = [.. group.Thoughts.Select(t => t.PredictedEvidence)],
-        TeacherEvidence = group.TeacherEvidence,
-        Rewards = [.. Rewards(group)],
-    };
-
-    private static IRunEvent[] Diverged(RunState state, long step, (string What, string Expected, string Found) difference) =>
+    private static IRunEvent[] Diverged(RunState state, long step, Divergence difference) =>
     [
         new ReplayDiverged
         {
@@ -414,30 +420,4 @@ public static class RunDecisions
                 + $"the run was created on {state.Environment.MachineKind} with {state.Environment.Threads} threads. Continue it there, or start a new run",
         },
     ];
-
-    private static (string, string, string)? Difference(AcceptedGroup expected, AcceptedGroup found)
-    {
-        if (expected.ThoughtsSha256 != found.ThoughtsSha256)
-            return ($"thoughts_sha256 of group {expected.Group}", expected.ThoughtsSha256, found.ThoughtsSha256);
-        return SameBits(expected.Rewards, found.Rewards) ? null : ($"rewards of group {expected.Group}", Text(expected.Rewards), Text(found.Rewards));
-    }
-
-    private static (string, string, string)? Difference(StepApplied expected, StepApplied found)
-    {
-        if (expected.ThoughtsSha256 != found.ThoughtsSha256)
-            return ("thoughts_sha256", expected.ThoughtsSha256 ?? "none", found.ThoughtsSha256 ?? "none");
-        if (!SameBits([expected.RewardMean ?? 0], [found.RewardMean ?? 0]))
-            return ("reward_mean", Text([expected.RewardMean ?? 0]), Text([found.RewardMean ?? 0]));
-        if (!SameBits([expected.Loss], [found.Loss]))
-            return ("loss", Text([expected.Loss]), Text([found.Loss]));
-        return expected.ParametersSha256 == found.ParametersSha256 ? null : ("parameters_sha256", expected.ParametersSha256, found.ParametersSha256);
-    }
-
-    /// <summary>Bits, not values: two NaN are the same result, 0 and -0 are not.</summary>
-    private static bool SameBits(double[] left, double[] right) =>
-        left.Select(BitConverter.DoubleToInt64Bits).SequenceEqual(right.Select(BitConverter.DoubleToInt64Bits));
-
-    private static string Text(double[] values) => string.Join(", ", values.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));
-
-    private static string Text(WireCursor cursor) => $"{cursor.Document}:{cursor.Offset}";
 }

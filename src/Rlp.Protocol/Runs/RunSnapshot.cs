@@ -63,6 +63,7 @@ public sealed record SnapshotState : IRlpMessage
     [ProtoMember(12)] public string[] Compared { get; init; } = [];
     [ProtoMember(13)] public FailureKind FailureKind { get; init; }
     [ProtoMember(14)] public string FailureMessage { get; init; } = "";
+    [ProtoMember(16)] public RunLineage? Lineage { get; init; }
     [ProtoMember(15, IsRequired = true)] public RecoveryTotals Recovery { get; init; } = new();
 
     internal static SnapshotState Of(RunState state) => new()
@@ -82,6 +83,7 @@ public sealed record SnapshotState : IRlpMessage
         FailureKind = state.FailureKind,
         FailureMessage = state.FailureMessage,
         Recovery = state.Recovery,
+        Lineage = state.Lineage,
     };
 
     internal RunState ToState() => new()
@@ -101,6 +103,7 @@ public sealed record SnapshotState : IRlpMessage
         FailureKind = FailureKind,
         FailureMessage = FailureMessage,
         Recovery = Recovery,
+        Lineage = Lineage,
     };
 }
 

@@ -54,6 +54,9 @@ public sealed record RunState
     public long CreatedUnixMilliseconds { get; init; }
     public RunEnvironment Environment { get; init; } = new();
     public RunPlan Plan { get; init; } = new();
+
+    /// <summary>Where the run was forked from; null where it began as one of its own.</summary>
+    public RunLineage? Lineage { get; init; }
     public StageState? Stage { get; init; }
 
     /// <summary>The committed checkpoints, oldest first; the folders of pruned ones are gone.</summary>
@@ -84,6 +87,7 @@ public sealed record RunState
             CreatedUnixMilliseconds = e.CreatedUnixMilliseconds,
             Environment = e.Environment,
             Plan = e.Plan,
+            Lineage = e.Lineage,
         },
         StageStarted e => this with
         {
@@ -122,6 +126,9 @@ public sealed record RunState
     public IEnumerable<WireCheckpoint> UsableCheckpoints(string stage) =>
         Checkpoints.Where(c => c.Stage == stage).Reverse().DistinctBy(c => c.Step).OrderByDescending(c => c.Step).Take(2);
 
+    /// <summary>Where a fork's stage goes on from if none of these can be opened; null where the run is none, or was forked in another stage.</summary>
+    public WireCheckpoint? ForkPoint(string stage) => Checkpoints.FindLast(c => c.Stage == stage && IsForkPoint(c));
+
     /// <summary>
     /// The state with all applied steps of the stage in work, as the run's events hold them: for a replay that begins further back than
     /// what is kept, because no checkpoint of the stage could be opened.
@@ -146,6 +153,9 @@ public sealed record RunState
         Stage is { } stage && UsableCheckpoints(stage.Plan.Id).Skip(1).FirstOrDefault() is { } oldest
             ? this with { Stage = stage.WithoutStepsTo(oldest.Step) }
             : this;
+
+    /// <summary>What a fork began with. Nothing before it is the fork's own, so that it is kept as the weights are that a stage starts from.</summary>
+    public bool IsForkPoint(WireCheckpoint checkpoint) => Lineage is { Step: > 0 } lineage && (checkpoint.Stage, checkpoint.Step) == (lineage.Stage, lineage.Step);
 
     /// <summary>How far the step is ahead of the applied ones where it is planned; else 1, which only the next step is.</summary>
     private int AheadOf(long step) => Stage is { } stage && step > stage.Applied && stage.PlanOf(step) is not null ? (int)(step - stage.Applied) : 1;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Rlp.Protocol.Events;
+using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Replies;
 
 namespace Rlp.Protocol.Runs;
@@ -27,6 +28,9 @@ public sealed record RunView
     public required string RecipeSha256 { get; init; }
     public string? Failure { get; init; }
 
+    /// <summary>Where it was forked from; null where it began as one of its own.</summary>
+    public RunLineage? Lineage { get; init; }
+
     /// <summary>What is in progress; null where no entity runs it, or none was asked.</summary>
     public string? Doing { get; init; }
 
@@ -50,6 +54,7 @@ public sealed record RunView
         Created = DateTimeOffset.FromUnixTimeMilliseconds(state.CreatedUnixMilliseconds),
         RecipeSha256 = state.RecipeSha256,
         Failure = state.Status == RunStatus.Failed ? state.FailureMessage : null,
+        Lineage = state.Lineage,
         Doing = report?.Doing is { Length: > 0 } doing ? doing : null,
         Node = report?.Node is { Length: > 0 } node ? node : null,
         Workers = report?.Workers ?? [],

@@ -100,6 +100,7 @@ public static class MessageRegistry
         ("node-drained/1", typeof(NodeDrained)),
         ("run-snapshot/1", typeof(RunSnapshot)),
         ("snapshot-state/1", typeof(SnapshotState)),
+        ("fork-run/1", typeof(ForkRun)),
     ];
 
     private static readonly FrozenDictionary<string, Type> Types = Messages.ToFrozenDictionary(m => m.Manifest, m => m.Type);
