@@ -10,7 +10,6 @@ using Rlp.Cli.Configuration;
 using Rlp.Cli.Runs;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Runs;
-using Rlp.Training.Engines.Torch;
 using Rlp.Training.Metrics;
 
 namespace Rlp.Cli.Commands;
@@ -123,7 +122,7 @@ internal static class RunsForkCommand
     private static void Report(ForkRequest request, string stage, string folder)
     {
         var recipe = Path.GetRelativePath(Environment.CurrentDirectory, Path.Combine(folder, RunsCommand.RecipeName));
-        var next = $"rlp train {recipe} --run-id {request.RunId}" + (request.Runs is null ? "" : $" --runs {request.Runs}");
+        var next = $"rlp train {recipe} --run-id {request.RunId}" + (request.Source.RunsFolder == Path.GetFullPath(new NodeSettings().Runs) ? "" : $" --runs {request.Source.RunsFolder}");
         if (request.Json)
             Console.WriteLine(JsonSerializer.Serialize(new { request.RunId, From = request.Run, Stage = stage, request.Step, Folder = folder, Continue = next }, Json));
         else
