@@ -729,6 +729,7 @@ internal sealed class TrainingRunActor : ReceivePersistentActor, IWithTimers
                 return;
             persisting = false;
             options.OnJournal?.Invoke(events, true);
+            FailPoint.ReachDurable(events);
             timings = timings with { Journal = timings.Journal + Seconds(started) };
             then();
         });
