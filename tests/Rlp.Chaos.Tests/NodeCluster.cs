@@ -13,7 +13,7 @@ namespace Rlp.Chaos.Tests;
 public sealed class NodeCluster : IAsyncLifetime
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Mixed roles: two coordinators, two that learn, two that sample, one of which has its thoughts' teacher scores from elsewhere.</summary>
     private static readonly (string Name, string Roles)[] Layout =
@@ -189,7 +189,12 @@ public sealed class NodeCluster : IAsyncLifetime
     internal void Start(string name)
     {
         if (processes.Remove(name, out var ended)) ended.Dispose();
-        var node = RlpProcess.Start(new Dictionary<string, string> { ["RLP_FAIL_POINTS"] = FailPoints }, "node", "--config", ConfigOf(name));
+        var environment = new Dictionary<string, string>
+        {
+            ["RLP_FAIL_POINTS"] = FailPoints,
+            ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0", // many processes on few cores: who waits awake takes time from who works
+        };
+        var node = RlpProcess.Start(environment, "node", "--config", ConfigOf(name));
         processes[name] = node;
         reaper.StandardInput.WriteLine(node.Id.ToString(CultureInfo.InvariantCulture));
         reaper.StandardInput.Flush();
@@ -211,7 +216,7 @@ public sealed class NodeCluster : IAsyncLifetime
             if (views.All(view => view.Count == layout.Length && view.All(member => member.Up))) return;
             Assert.True(Stopwatch.GetElapsedTime(started) < Deadline, $"not all nodes came up:\n{string.Join("\n", views.Select(v => string.Join(" ", v)))}\n{Describe()}");
             foreach (var name in Names.Except(Living)) Start(name); // it gave up joining
-            await Task.Delay(LookEvery);
+            await Task.Delay(5 * LookEvery);
         }
     }
 
