@@ -27,7 +27,7 @@ public sealed class NodeCluster : IAsyncLifetime
 
     private readonly (string Name, string Roles)[] layout;
     private readonly string folder = Directory.CreateTempSubdirectory("rlp-cluster-").FullName;
-    private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(10) };
+    private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(5) };
     private readonly Dictionary<string, RlpProcess> processes = [];
     private readonly Dictionary<string, (int Remoting, int Http)> ports = [];
     private readonly Dictionary<string, string> uninterrupted = [];
