@@ -10,6 +10,8 @@ internal sealed class RlpProcess : IDisposable
     public const int SigInt = 2;
     public const int SigKill = 9;
     public const int SigTerm = 15;
+    public const int SigCont = 18;
+    public const int SigStop = 19;
 
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
 
@@ -30,7 +32,13 @@ internal sealed class RlpProcess : IDisposable
         }
     }
 
-    public static RlpProcess Start(params string[] arguments)
+    public bool HasEnded => process.HasExited;
+
+    public int Id => process.Id;
+
+    public static RlpProcess Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
+
+    public static RlpProcess Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         // The same configuration and framework as this test: bin/CONFIGURATION/FRAMEWORK.
         var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
@@ -39,6 +47,7 @@ internal sealed class RlpProcess : IDisposable
         {
             StartInfo = new ProcessStartInfo(executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Root },
         });
+        foreach (var (name, value) in environment) started.process.StartInfo.Environment[name] = value;
         started.process.OutputDataReceived += (_, line) => started.Take(line.Data);
         started.process.ErrorDataReceived += (_, line) => started.Take(line.Data);
         started.process.Start();

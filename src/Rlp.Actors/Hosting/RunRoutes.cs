@@ -24,6 +24,8 @@ public sealed record RouteRefusal(string Kind, string Message);
 /// </summary>
 internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INodeRoutes
 {
+    private static readonly TimeSpan EntityWithin = TimeSpan.FromSeconds(2);
+
     public bool TakesBody(HttpRequest request) => HttpMethods.IsPost(request.Method) && request.Path == "/runs";
 
     public void Map(IEndpointRouteBuilder routes)
@@ -62,7 +64,22 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
         if (state.Status == RunStatus.Absent)
             throw new RunRefusedException(FailureKind.Configuration, $"there is no run '{runId}' in the journal of this cluster");
         // Only an entity that is at work has something to add; to ask another one would wake it.
-        return RunView.Of(state, state.Status == RunStatus.Running ? await runs().ReportAsync(runId, http.RequestAborted) : null);
+        return RunView.Of(state, state.Status == RunStatus.Running ? await AtWorkAsync(runId, http.RequestAborted) : null);
+    }
+
+    /// <summary>The word of the run's entity; null where it gives none soon: its node may be gone, and the journal still says where the run stands.</summary>
+    private async Task<RunReport?> AtWorkAsync(string runId, CancellationToken aborted)
+    {
+        using var soon = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        soon.CancelAfter(EntityWithin);
+        try
+        {
+            return await runs().ReportAsync(runId, soon.Token);
+        }
+        catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
+        {
+            return null;
+        }
     }
 
     private async Task Digests(HttpContext http)

@@ -75,6 +75,8 @@ internal sealed class RolloutLaneActor : ReceiveActor
             }
             if (work is { Sampled: not null, Scored: not null })
                 Deliver(work, work.Sampled, work.Scored);
+            else
+                FailPoint.Reach(FailPoint.LaneHalfDone, work.Command.Stage, work.Command.Step);
         });
     }
 

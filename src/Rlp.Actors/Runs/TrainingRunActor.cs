@@ -555,6 +555,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             lastEvent = $"{events[^1].GetType().Name} at {DateTimeOffset.UtcNow:u}";
             JournalWritten();
             options.OnJournal?.Invoke(events, true);
+            FailPoint.ReachDurable(events);
             timings = timings with { Journal = timings.Journal + Seconds(started) };
             then();
         });

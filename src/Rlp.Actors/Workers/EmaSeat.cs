@@ -1,4 +1,5 @@
 using Rlp.Actors.Hosting;
+using Rlp.Actors.Nodes;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Replies;
 using Rlp.Training.Engines;
@@ -38,6 +39,7 @@ internal sealed class EmaSeat(NodeOptions options, NodeWeights weights) : Engine
                 if (updated != update.Step)
                     open.Update(WeightTickets.Read(update.Policy));
                 updated = update.Step;
+                FailPoint.Reach(FailPoint.TeacherUpdated, StageId, update.Step);
                 return Done(request, started);
             case WriteCheckpoint write:
                 open.WriteCheckpoint(write.Folder);

@@ -52,6 +52,9 @@ internal abstract class EngineSeat(NodeOptions options, NodeWeights weights) : I
         return Done(request, started);
     }
 
+    /// <summary>The stage whose engine is open.</summary>
+    protected string StageId => stageId;
+
     /// <summary>Of a learner its policy version, of a teacher the step of its last update.</summary>
     protected virtual long Step => 0;
 

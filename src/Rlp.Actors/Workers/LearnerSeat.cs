@@ -1,4 +1,5 @@
 using Rlp.Actors.Hosting;
+using Rlp.Actors.Nodes;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Replies;
 using Rlp.Training.Engines;
@@ -42,7 +43,9 @@ internal sealed class LearnerSeat(NodeOptions options, NodeWeights weights) : En
                 open.WriteCheckpoint(write.Folder);
                 return Done(request, started);
             case SealCheckpoint seal:
+                FailPoint.Reach(FailPoint.CheckpointWritten, StageId, seal.Step);
                 var sealedCheckpoint = open.SealCheckpoint(seal.Folder, seal.Step, WireFormat.Read(seal.Cursor));
+                FailPoint.Reach(FailPoint.CheckpointSealed, StageId, seal.Step);
                 return new CheckpointSealed
                 {
                     RunId = request.RunId,
@@ -62,6 +65,7 @@ internal sealed class LearnerSeat(NodeOptions options, NodeWeights weights) : En
             if (open.PolicyVersion != step - 1)
                 throw new InvalidOperationException($"step {step} of run '{request.RunId}' follows policy {step - 1}, but the learner holds policy {open.PolicyVersion}");
             var applied = apply();
+            FailPoint.Reach(FailPoint.LearnerApplied, StageId, step);
             last = new StepLearned
             {
                 RunId = request.RunId,

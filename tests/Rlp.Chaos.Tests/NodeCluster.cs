@@ -1,0 +1,275 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using System.Text.Json;
+
+namespace Rlp.Chaos.Tests;
+
+/// <summary>
+/// A cluster of real `rlp node` processes on loopback with the torch engines: a folder of its own for runs and configurations, one shared journal.
+/// Nodes that died are started again under the same address by <see cref="RestartDeadAsync"/>. A watcher process ends all nodes with the test's.
+/// </summary>
+public sealed class NodeCluster : IAsyncLifetime
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Mixed roles: two coordinators, two that learn, two that sample, one of which has its thoughts' teacher scores from elsewhere.</summary>
+    private static readonly (string Name, string Roles)[] Layout =
+    [
+        ("a", "coordinator"),
+        ("b", "coordinator, learner, ema, data"),
+        ("c", "learner, ema, data, reward"),
+        ("d", "rollout, reward"),
+        ("e", "rollout"),
+    ];
+
+    private readonly (string Name, string Roles)[] layout;
+    private readonly string folder = Directory.CreateTempSubdirectory("rlp-cluster-").FullName;
+    private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private readonly Dictionary<string, RlpProcess> processes = [];
+    private readonly Dictionary<string, (int Remoting, int Http)> ports = [];
+    private readonly Dictionary<string, string> uninterrupted = [];
+    private readonly Process reaper;
+    private int runs;
+
+    public NodeCluster()
+        : this(Layout)
+    {
+    }
+
+    internal NodeCluster((string Name, string Roles)[] layout)
+    {
+        this.layout = layout;
+        // Reads process ids and kills them when its standard input ends: also when this process is killed.
+        reaper = Process.Start(new ProcessStartInfo("sh", ["-c", "pids=; while read pid; do pids=\"$pids $pid\"; done; kill -9 $pids 2>/dev/null"]) { RedirectStandardInput = true })!;
+    }
+
+    public IReadOnlyList<string> Names => [.. layout.Select(node => node.Name)];
+
+    /// <summary>Nodes whose processes have not ended.</summary>
+    public IReadOnlyList<string> Living => [.. Names.Where(name => processes.TryGetValue(name, out var process) && !process.HasEnded)];
+
+    /// <summary>Files that arm fail points (FailPoint in src/Rlp.Actors).</summary>
+    private string FailPoints => Path.Combine(folder, "fail-points");
+
+    private string Runs => Path.Combine(folder, "runs");
+
+    public async ValueTask InitializeAsync()
+    {
+        Directory.CreateDirectory(FailPoints);
+        foreach (var name in Names) ports[name] = (FreePort(), FreePort());
+        foreach (var (name, roles) in layout) await File.WriteAllTextAsync(ConfigOf(name), Configuration(name, roles));
+        await RestartDeadAsync();
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        foreach (var process in processes.Values) process.Dispose();
+        reaper.StandardInput.Dispose();
+        reaper.WaitForExit(TimeSpan.FromSeconds(10));
+        reaper.Dispose();
+        http.Dispose();
+        Directory.Delete(folder, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>A recipe of seconds: a small network, four steps of pretraining, then RLP with four lanes and a checkpoint every seven steps.</summary>
+    internal string Recipe(long seed = 1, int steps = 40)
+    {
+        var path = Path.Combine(folder, $"tiny-{seed}-{steps}.hocon");
+        File.WriteAllText(path, $$"""
+            include "{{RlpProcess.Root}}/hocon/recipes/arithmetic.hocon"
+            name = tiny
+            seed = {{seed}}
+            stages = [pretrain, rlp]
+            model { hidden-size = 32, intermediate-size = 64, layers = 2, attention-heads = 2, key-value-heads = 1, head-dim = 16 }
+            pretrain { steps = 4, batch-size = 16 }
+            rlp { steps = {{steps}}, batch-size = 8, group-size = 4, lanes = 4, max-thought-tokens = 8, checkpoint-every = 7, evaluate-every = 0 }
+            compare.corpus = ""
+            """);
+        return path;
+    }
+
+    /// <summary>The digests of the recipe's run by `rlp train`: one process, no loss, the same number of threads.</summary>
+    internal async Task<string> UninterruptedAsync(string recipe)
+    {
+        if (uninterrupted.TryGetValue(recipe, out var known)) return known;
+        var (alone, id) = (Path.Combine(folder, "alone"), Path.GetFileNameWithoutExtension(recipe));
+        var (code, output) = await RlpProcess.RunAsync("train", recipe, "--runs", alone, "--run-id", id, "--log-interval", "0", "--set", "node.threads=1");
+        Assert.True(code == 0, output);
+        (code, output) = await RlpProcess.RunAsync("runs", "digests", id, "--json", "--runs", alone);
+        Assert.True(code == 0, output);
+        return uninterrupted[recipe] = output.ReplaceLineEndings("\n");
+    }
+
+    /// <summary>Gives the recipe to the cluster; the id of its run.</summary>
+    internal async Task<string> SubmitAsync(string recipe)
+    {
+        var id = $"run-{++runs}";
+        var (code, output) = await RlpProcess.RunAsync("submit", recipe, "--to", $"127.0.0.1:{ports[Living[^1]].Http}", "--run-id", id);
+        Assert.True(code == 0, output);
+        return id;
+    }
+
+    /// <summary>GET of any living node.</summary>
+    internal async Task<string> GetAsync(string path)
+    {
+        var problem = "no node lives";
+        foreach (var name in Living.Reverse())
+        {
+            try
+            {
+                using var answer = await http.GetAsync(AddressOf(name, path));
+                var text = await answer.Content.ReadAsStringAsync();
+                if (answer.IsSuccessStatusCode) return text;
+                problem = $"{name}: {(int)answer.StatusCode} {text}";
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+            {
+                problem = $"{name}: {e.Message}";
+            }
+        }
+        throw new HttpRequestException(problem);
+    }
+
+    /// <summary>What a living node says of the run; null where none can say it now.</summary>
+    internal async Task<RunSight?> SeeAsync(string run)
+    {
+        try
+        {
+            return RunSight.Of(await GetAsync($"/runs/{run}"));
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
+
+    internal Task<string> DigestsAsync(string run) => GetAsync($"/runs/{run}/digests");
+
+    /// <summary>Waits until the run is seen as the condition says.</summary>
+    internal async Task<RunSight> SeeAsync(string run, string expected, Func<RunSight, bool> condition, TimeSpan? within = null)
+    {
+        var started = Stopwatch.GetTimestamp();
+        RunSight? last = null;
+        while (Stopwatch.GetElapsedTime(started) < (within ?? Deadline))
+        {
+            if (await SeeAsync(run) is { } sight)
+            {
+                last = sight;
+                Assert.True(sight.Status is not "failed", $"{sight.Failure}\n{Describe()}");
+                if (condition(sight)) return sight;
+            }
+            await Task.Delay(LookEvery);
+        }
+        throw new TimeoutException($"run '{run}' was not {expected}; last seen as {last}\n{Describe()}");
+    }
+
+    internal Task<RunSight> SeeStepAsync(string run, long step) => SeeAsync(run, $"at step {step} of rlp", s => s.Stage == "rlp" && s.Step >= step && s.Status == "running");
+
+    internal Task<RunSight> SeeCompletedAsync(string run, TimeSpan? within = null) => SeeAsync(run, "complete", s => s.Status == "completed", within);
+
+    /// <summary>The next process to reach the state dies there.</summary>
+    internal void Arm(string state) => File.WriteAllText(Path.Combine(FailPoints, state), "");
+
+    internal bool Reached(string state) => File.Exists(Path.Combine(FailPoints, state + ".reached"));
+
+    internal void Signal(string name, int signal) => processes[name].Signal(signal);
+
+    /// <summary>Waits for the end of a node's process; its exit code.</summary>
+    internal Task<int> EndAsync(string name) => processes[name].EndAsync();
+
+    internal string OutputOf(string name) => processes[name].Output;
+
+    internal bool HasEnded(string name) => processes[name].HasEnded;
+
+    /// <summary>Starts the node's process anew, under the same name and address.</summary>
+    internal void Start(string name)
+    {
+        if (processes.Remove(name, out var ended)) ended.Dispose();
+        var environment = new Dictionary<string, string>
+        {
+            ["RLP_FAIL_POINTS"] = FailPoints,
+            ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0", // many processes on few cores: who waits awake takes time from who works
+        };
+        var node = RlpProcess.Start(environment, "node", "--config", ConfigOf(name));
+        processes[name] = node;
+        reaper.StandardInput.WriteLine(node.Id.ToString(CultureInfo.InvariantCulture));
+        reaper.StandardInput.Flush();
+    }
+
+    /// <summary>Starts every node whose process has ended, and waits until all nodes are up in the eyes of all.</summary>
+    internal async Task RestartDeadAsync()
+    {
+        foreach (var name in Names.Except(Living)) Start(name);
+        await AllUpAsync();
+    }
+
+    internal async Task AllUpAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var views = await Task.WhenAll(Names.Select(MembersAsync));
+            if (views.All(view => view.Count == layout.Length && view.All(member => member.Up))) return;
+            Assert.True(Stopwatch.GetElapsedTime(started) < Deadline, $"not all nodes came up:\n{string.Join("\n", views.Select(v => string.Join(" ", v)))}\n{Describe()}");
+            foreach (var name in Names.Except(Living)) Start(name); // it gave up joining
+            await Task.Delay(5 * LookEvery);
+        }
+    }
+
+    /// <summary>The members that a node sees; empty where it does not answer.</summary>
+    internal async Task<IReadOnlyList<(string Name, bool Up)>> MembersAsync(string name)
+    {
+        try
+        {
+            using var members = JsonDocument.Parse(await http.GetStringAsync(AddressOf(name, "/cluster")));
+            return [.. members.RootElement.EnumerateArray().Select(m => (m.GetProperty("name").GetString()!, m.GetProperty("status").GetString() == "up" && m.GetProperty("reachable").GetBoolean()))];
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>The last lines of every node's output and log.</summary>
+    internal string Describe() => string.Join("\n", Names.Select(name =>
+    {
+        var log = Path.Combine(Runs, $"node-{name}.log");
+        return $"---- {name}{(Living.Contains(name) ? "" : " (ended)")}\n{Tail(processes.GetValueOrDefault(name)?.Output ?? "")}\n{(File.Exists(log) ? Tail(File.ReadAllText(log)) : "")}";
+    }));
+
+    private static string Tail(string text) => string.Join("\n", text.TrimEnd().Split('\n').TakeLast(25));
+
+    private Uri AddressOf(string name, string path) => new($"http://127.0.0.1:{ports[name].Http}{path}");
+
+    private string ConfigOf(string name) => Path.Combine(folder, $"{name}.hocon");
+
+    private string Configuration(string name, string roles) => $$"""
+        node { name = {{name}}, roles = [{{roles}}], port = {{ports[name].Remoting}}, http-port = {{ports[name].Http}}, threads = 1 }
+        cluster.seed-nodes = [{{string.Join(", ", Names.Select(n => $"\"127.0.0.1:{ports[n].Remoting}\""))}}]
+        runs = "{{Runs}}"
+        """;
+
+    /// <summary>Below the ports that the system gives to outgoing connections: a node that is started again must find its own free.</summary>
+    private static int FreePort()
+    {
+        var used = IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Select(l => l.Port).ToHashSet();
+        while (true)
+        {
+            var port = Random.Shared.Next(20_000, 32_000);
+            if (used.Contains(port)) continue;
+            try
+            {
+                using var listener = new TcpListener(System.Net.IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+            }
+        }
+    }
+}
