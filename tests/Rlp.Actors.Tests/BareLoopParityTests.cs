@@ -1,4 +1,3 @@
-using Rlp.Training.Weights;
 using System.Globalization;
 using Rlp.Actors.Runs;
 using Rlp.Protocol.Events;
@@ -9,6 +8,7 @@ using Rlp.Training;
 using Rlp.Training.Engines;
 using Rlp.Training.Engines.Torch;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Tests;
 

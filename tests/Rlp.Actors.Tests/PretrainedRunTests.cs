@@ -6,11 +6,11 @@ using Rlp.Protocol.Events;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
-using Rlp.Training.Weights;
 using Rlp.Training;
 using Rlp.Training.Engines;
 using Rlp.Training.Engines.Torch;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Tests;
 

@@ -1,4 +1,3 @@
-using Rlp.Training.Weights;
 using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -12,6 +11,7 @@ using Rlp.Training;
 using Rlp.Training.Engines;
 using Rlp.Training.Engines.Torch;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Benchmarks;
 

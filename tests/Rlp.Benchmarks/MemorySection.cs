@@ -1,10 +1,10 @@
-using Rlp.Training.Weights;
 using System.Globalization;
 using Rlp.Benchmarks.Measuring;
 using Rlp.Benchmarks.Report;
 using Rlp.Training;
 using Rlp.Training.Engines;
 using Rlp.Training.Engines.Torch;
+using Rlp.Training.Weights;
 using static TorchSharp.torch;
 
 namespace Rlp.Benchmarks;

@@ -33,7 +33,12 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
         routes.MapGet("/cluster", Members);
         routes.MapGet("/runs", (HttpContext http) => AnswerTo(http, async () => (await runs().ListAsync(http.RequestAborted)).Runs.Select(r => new
         {
-            Run = r.RunId, Status = r.Status.ToString().ToLowerInvariant(), r.Stage, r.Step, r.Steps, r.Node,
+            Run = r.RunId,
+            Status = r.Status.ToString().ToLowerInvariant(),
+            r.Stage,
+            r.Step,
+            r.Steps,
+            r.Node,
         })));
         routes.MapGet("/runs/{run}", Show);
         routes.MapGet("/runs/{run}/digests", Digests);

@@ -1,4 +1,3 @@
-using Rlp.Training.Weights;
 using System.Diagnostics;
 using Rlp.Actors.Hosting;
 using Rlp.Protocol.Commands;
@@ -7,6 +6,7 @@ using Rlp.Protocol.Runs;
 using Rlp.Training;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
+using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Workers;
 

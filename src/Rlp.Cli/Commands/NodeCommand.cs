@@ -19,7 +19,8 @@ internal static class NodeCommand
         var set = new Option<string[]>("--set") { Description = "Overrides one key: --set node.threads=1. May be repeated." };
         var drain = new Option<double>("--drain-seconds")
         {
-            Description = "How long a signal lets runs move what this node holds for them to other nodes, each after a checkpoint.", DefaultValueFactory = _ => 120,
+            Description = "How long a signal lets runs move what this node holds for them to other nodes, each after a checkpoint.",
+            DefaultValueFactory = _ => 120,
         };
         var command = new Command("node", "Runs one node of a cluster. Runs come by 'rlp submit RECIPE --to HOST:PORT', the address of any node's HTTP endpoint.\n\n"
             + "Examples, a cluster of three on this machine:\n"

@@ -17,7 +17,8 @@ internal static class WeightFetch
         if (reference.Bytes != expected)
         {
             throw new WeightTransferException(
-                $"{reference} has {reference.Bytes} bytes, this node's network {expected}: both nodes must run the same recipe and program") { Final = true };
+                $"{reference} has {reference.Bytes} bytes, this node's network {expected}: both nodes must run the same recipe and program")
+            { Final = true };
         }
         for (var attempt = 1; ; attempt++)
         {
