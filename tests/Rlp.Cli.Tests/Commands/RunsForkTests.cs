@@ -76,7 +76,7 @@ public sealed class RunsForkTests : IDisposable
         await TrainWhole();
         var expected = await Digests("whole");
         var (code, _, error) = await Fork("whole", "--at-step", "4", "--run-id", "wild",
-            "--set", "seed=2", "--set", "model.layers=3", "--set", "pretrain.steps=9", "--set", "rlp.staleness=1", "--set", "rlp.steps=3", "--set", "rlp.tau=0.5", "--set", "rlp.beta=0.1");
+            "--set", "seed=2", "--set", "model.layers=2", "--set", "pretrain.steps=9", "--set", "rlp.staleness=1", "--set", "rlp.steps=3", "--set", "rlp.tau=0.5", "--set", "rlp.beta=0.1");
         Assert.Equal(ExitCodes.BadConfiguration, code);
         foreach (var (key, reason) in ((string, string)[])[("seed", "the sampling of every step"), ("model.layers", "the network"), ("pretrain.steps", "stage pretrain is the fork's past"),
             ("rlp.staleness", "the older policies"), ("rlp.steps", "takes over 4 steps"), ("rlp.beta", "no reference policy")])
