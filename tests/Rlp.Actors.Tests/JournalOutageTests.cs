@@ -241,7 +241,7 @@ public sealed class JournalOutageTests : IDisposable
         var refuse = true;
         var options = TestNode.OptionsFor(folder.Sub("cut"), new FakeEngines()) with
         {
-            Journal = Impatient(database.Journal) with { GiveUpAfter = TimeSpan.FromSeconds(2) },
+            Journal = Impatient(database.Journal) with { GiveUpAfter = TimeSpan.FromSeconds(12) }, // the stop is there before that
             OnJournal = (events, durable) =>
             {
                 if (!refuse || durable || events[0] is not StepApplied { Stage: "cpt", Step: 2 })

@@ -5,15 +5,16 @@ public sealed class NodeLossTests(NodeCluster cluster, ITestOutputHelper output)
 {
     [Theory]
     [InlineData("lane-half-done@rlp:9")]
-    [InlineData("step-planned@rlp:10")]
-    [InlineData("groups-accepted@rlp:11")]
     [InlineData("learner-applied@rlp:12")]
-    [InlineData("teacher-updated@rlp:13")]
-    [InlineData("step-applied@rlp:14")]
     [InlineData("checkpoint-written@rlp:14")]
-    [InlineData("checkpoint-sealed@rlp:14")]
-    public async Task A_process_that_dies_in_any_state_of_a_step_costs_the_run_nothing_but_time(string state)
+    [InlineData("step-planned@rlp:10", true)]
+    [InlineData("groups-accepted@rlp:11", true)]
+    [InlineData("teacher-updated@rlp:13", true)]
+    [InlineData("step-applied@rlp:14", true)]
+    [InlineData("checkpoint-sealed@rlp:14", true)]
+    public async Task A_process_that_dies_in_any_state_of_a_step_costs_the_run_nothing_but_time(string state, bool further = false)
     {
+        Further(further);
         await cluster.RestartDeadAsync();
         cluster.Arm(state);
 
@@ -42,6 +43,7 @@ public sealed class NodeLossTests(NodeCluster cluster, ITestOutputHelper output)
     [Fact]
     public async Task A_node_that_is_killed_and_started_again_at_once_joins_again_and_the_run_goes_on()
     {
+        Further(true);
         await cluster.RestartDeadAsync();
         var run = await cluster.SubmitAsync(cluster.Recipe());
         var victim = NodeOf("learner", await cluster.SeeStepAsync(run, 10));
@@ -95,6 +97,10 @@ public sealed class NodeLossTests(NodeCluster cluster, ITestOutputHelper output)
         Assert.Equal(0, ended.Recovery["lost_groups"]);
         return ended;
     }
+
+    /// <summary>Each takes half a minute and more: together they are too long for every change.</summary>
+    private static void Further(bool further) => Assert.SkipWhen(
+        further && Environment.GetEnvironmentVariable("RLP_CHAOS_ALL") is null, "a longer suite; RLP_CHAOS_ALL=1 runs it");
 
     private static string NodeOf(string role, RunSight sight) => role switch
     {

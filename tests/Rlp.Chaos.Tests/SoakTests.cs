@@ -50,7 +50,7 @@ public sealed class SoakTests(ITestOutputHelper output)
                 lostSeconds += ended.Recovery["count"] * (ended.Recovery["mttd_s"] + ended.Recovery["mttr_s"]);
             }
         }
-        Say($"{done} kills in {runs} runs: {string.Join(", ", killed.Order().Select(k => $"{k.Key} {k.Value}"))}; "
+        Say($"{done} kills in {runs} runs: {string.Join(", ", killed.OrderBy(k => k.Key).Select(k => $"{k.Key} {k.Value}"))}; "
             + $"{leftByThemselves} nodes ended by themselves and were started again; {recoveries} recoveries; all series identical; "
             + $"time between losses and new steps {lostSeconds:F0} s of {seconds:F0} s (ETTR {1 - lostSeconds / seconds:F2})");
     }

@@ -12,6 +12,7 @@ using Rlp.Actors.Runs;
 using Rlp.Actors.Serialization;
 using Rlp.Actors.Workers;
 using Rlp.Protocol;
+using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Runs;
 using Rlp.Training;
 
@@ -33,7 +34,7 @@ public static class RlpNodeHosting
     {
         OpenMpWaiting.Prepare();
         RunClient? client = null;
-        var network = new NodeNetwork(options, () => client ?? throw new InvalidOperationException("the node is starting; try again"));
+        var network = new NodeNetwork(options, () => client ?? throw new RunRefusedException(FailureKind.Infrastructure, "the node is starting; try again"));
         network.AddTo(services);
         Dispatchers.FillPool(ThreadPlan.Of(options.Threads));
         Directory.CreateDirectory(options.RunsFolder);

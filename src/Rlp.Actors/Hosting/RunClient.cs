@@ -13,7 +13,7 @@ using Rlp.Training.Recipes;
 namespace Rlp.Actors.Hosting;
 
 /// <summary>A command about a run was refused, or its run cannot be reached; the message says what to do.</summary>
-public sealed class RunRefusedException(FailureKind kind, string message) : Exception(message)
+public sealed class RunRefusedException(FailureKind kind, string message, Exception? inner = null) : Exception(message, inner)
 {
     public FailureKind Kind { get; } = kind;
 }
@@ -33,6 +33,7 @@ public sealed record NodeView(string Name, string Address, IReadOnlyList<string>
 public sealed class RunClient(ActorSystem system, NodeOptions options)
 {
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan ForkWithin = TimeSpan.FromMinutes(10); // reads and writes the whole past of a run
 
@@ -89,7 +90,7 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     /// <summary>Ends a run for good, without a checkpoint: it cannot be resumed. What it has committed stays.</summary>
     /// <exception cref="RunRefusedException">There is no such run, or it has ended.</exception>
     public async Task<RunStopped> CancelAsync(string runId, string reason, CancellationToken cancellation = default) =>
-        (RunStopped)await AskRun(new StopRun { RunId = runId, Reason = reason, Cancel = true }, cancellation, Timeout.InfiniteTimeSpan);
+        (RunStopped)await AskUntilAnswered(new StopRun { RunId = runId, Reason = reason, Cancel = true }, cancellation);
 
     /// <summary>The members of the cluster as this node sees them.</summary>
     public IReadOnlyList<NodeView> Members()
@@ -128,7 +129,7 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     /// <summary>Stops a run after its current engine call and a checkpoint; completes when that is durable.</summary>
     /// <exception cref="RunRefusedException">The run could not be stopped durably.</exception>
     public async Task<RunStopped> StopAsync(string runId, string reason, CancellationToken cancellation = default) =>
-        (RunStopped)await AskRun(new StopRun { RunId = runId, Reason = reason }, cancellation, Timeout.InfiniteTimeSpan);
+        (RunStopped)await AskUntilAnswered(new StopRun { RunId = runId, Reason = reason }, cancellation);
 
     public async Task<RunReport> ReportAsync(string runId, CancellationToken cancellation = default) =>
         (RunReport)await AskRun(new GetRun { RunId = runId }, cancellation);
@@ -174,8 +175,27 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
         }
     }
 
+    /// <summary>
+    /// A stop takes as long as the engine call in work and a checkpoint. It is asked for again meanwhile: a message may be lost with an entity that ends
+    /// just then, and to stop twice is to stop once.
+    /// </summary>
+    private async Task<IRunMessage> AskUntilAnswered(StopRun stop, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                return await AskRun(stop, cancellation, AskAgainAfter);
+            }
+            catch (RunRefusedException e) when (e.InnerException is AskTimeoutException)
+            {
+                cancellation.ThrowIfCancellationRequested();
+            }
+        }
+    }
+
     private RunRefusedException Silent(string runId, Exception e) =>
-        new(FailureKind.Infrastructure, $"run '{runId}' does not answer: {e.Message}. {options.LogFile} may say why");
+        new(FailureKind.Infrastructure, $"run '{runId}' does not answer: {e.Message}. {options.LogFile} may say why", e);
 
     /// <summary>Whether a run said that it waits for its journal since this was asked last.</summary>
     private sealed class Suspension

@@ -154,7 +154,7 @@ internal sealed partial class TrainingRunActor
     private void Mourn(Member node, IReadOnlyList<Role> roles)
     {
         var name = ClusterNodes.NameOf(node);
-        string[] had = [.. roles.Select(WorkerActor.NameOf), .. laneWork.Values.Any(w => w.Node == name) ? (string[])["lane"] : []];
+        string[] had = [.. roles.Select(WorkerActor.NameOf), .. laneWork.Values.Any(w => w.Node == name || (w.Node == "" && node.Has(Role.Rollout))) ? (string[])["lane"] : []];
         if (had.Length == 0)
             return;
         var silent = heard.TryGetValue(node.UniqueAddress, out var last) ? Seconds(last) : 0;
