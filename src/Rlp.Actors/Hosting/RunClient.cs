@@ -102,7 +102,7 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
             .. state.Members.OrderBy(m => m.Address.ToString(), StringComparer.Ordinal).Select(m => new NodeView(
                 Nodes.ClusterNodes.NameOf(m),
                 $"{m.Address.Host}:{m.Address.Port}",
-                [.. m.Roles.Where(r => !r.StartsWith("name-", StringComparison.Ordinal)).Order(StringComparer.Ordinal)],
+                [.. Nodes.ClusterNodes.WorkOf(m).Order(StringComparer.Ordinal)],
                 m.Status.ToString().ToLowerInvariant(),
                 !state.Unreachable.Contains(m),
                 m.Equals(cluster.SelfMember))),

@@ -24,6 +24,9 @@ internal static class ClusterNodes
             ? name[NamePrefix.Length..]
             : $"{member.Address.Host}:{member.Address.Port}";
 
+    /// <summary>What the node does: its roles without its name.</summary>
+    public static IEnumerable<string> WorkOf(Member member) => member.Roles.Where(r => !r.StartsWith(NamePrefix, StringComparison.Ordinal));
+
     public static bool Has(this Member member, Role role) => member.HasRole(WorkerActor.NameOf(role));
 
     /// <summary>The members that can be asked for work: up, and reachable as far as this node knows.</summary>

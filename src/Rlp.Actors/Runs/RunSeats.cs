@@ -22,7 +22,7 @@ internal sealed class RunSeats(string runId, ActorSystem system)
     private readonly HashSet<UniqueAddress> leaving = [];
 
     /// <summary>The node that the learner stands on; null where none is chosen.</summary>
-    public Member? Learner => seats.GetValueOrDefault(Role.Learner);
+    private Member? Learner => seats.GetValueOrDefault(Role.Learner);
 
     /// <summary>The seats taken, for people.</summary>
     public IEnumerable<WorkerSeat> Taken => seats.Select(s => new WorkerSeat { Role = WorkerActor.NameOf(s.Key), Node = ClusterNodes.NameOf(s.Value) });
@@ -92,9 +92,6 @@ internal sealed class RunSeats(string runId, ActorSystem system)
     public bool IsUp(string name) => ClusterNodes.Available(cluster).Any(m => ClusterNodes.NameOf(m) == name);
 
     public Member? Named(string name) => cluster.State.Members.FirstOrDefault(m => ClusterNodes.NameOf(m) == name);
-
-    /// <summary>The role's worker where its seat is; where none is taken, on this node.</summary>
-    public ActorSelection Worker(Role role) => Worker(role, seats.GetValueOrDefault(role) ?? cluster.SelfMember);
 
     public ActorSelection Worker(Role role, Member node) => system.ActorSelection($"{node.Address}{NodeSupervisor.PathOf(role)}");
 

@@ -22,9 +22,12 @@ internal sealed partial class TrainingRunActor
     /// </summary>
     private bool Owned => Clustered || runLock is not null;
 
+    /// <summary>The address of the node that the message in work came from.</summary>
+    private Address SenderNode => Sender.Path.Address.HasLocalScope ? cluster.SelfAddress : Sender.Path.Address;
+
     private void TakeLease(LeaseGranted granted)
     {
-        leased.Add(Sender.Path.Address.HasLocalScope ? cluster.SelfAddress : Sender.Path.Address);
+        leased.Add(SenderNode);
         if (starting is not null)
             Begin();
         else
@@ -38,8 +41,7 @@ internal sealed partial class TrainingRunActor
             Refuse(FailureKind.Configuration, refusal.Message);
             return;
         }
-        var address = Sender.Path.Address.HasLocalScope ? cluster.SelfAddress : Sender.Path.Address;
-        Notice($"{seats.Decline(address)} has no room: {refusal.Message}");
+        Notice($"{seats.Decline(SenderNode)} has no room: {refusal.Message}");
         SeatWaiting();
     }
 

@@ -17,8 +17,6 @@ namespace Rlp.Cli.Commands;
 /// <summary>rlp runs fork RUN: a new run that shares another one's past up to a step.</summary>
 internal static class RunsForkCommand
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-
     public static Command Create()
     {
         var run = RunsCommand.RunArgument();
@@ -124,7 +122,7 @@ internal static class RunsForkCommand
         var recipe = Path.GetRelativePath(Environment.CurrentDirectory, Path.Combine(folder, RunsCommand.RecipeName));
         var next = $"rlp train {recipe} --run-id {request.RunId}" + (request.Source.RunsFolder == Path.GetFullPath(new NodeSettings().Runs) ? "" : $" --runs {request.Source.RunsFolder}");
         if (request.Json)
-            Console.WriteLine(JsonSerializer.Serialize(new { request.RunId, From = request.Run, Stage = stage, request.Step, Folder = folder, Continue = next }, Json));
+            Console.WriteLine(JsonSerializer.Serialize(new { request.RunId, From = request.Run, Stage = stage, request.Step, Folder = folder, Continue = next }, RunView.Json));
         else
             Console.WriteLine($"run '{request.RunId}' shares the past of '{request.Run}' up to step {request.Step} of stage {stage}, and is paused. Continue it:\n  {next}");
     }

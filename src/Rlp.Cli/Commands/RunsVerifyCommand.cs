@@ -3,6 +3,7 @@ using System.Text.Json;
 using Rlp.Actors.Journals;
 using Rlp.Actors.Replays;
 using Rlp.Cli.Configuration;
+using Rlp.Protocol.Runs;
 using Rlp.Training.Engines.Torch;
 
 namespace Rlp.Cli.Commands;
@@ -10,8 +11,6 @@ namespace Rlp.Cli.Commands;
 /// <summary>rlp runs verify RUN: executes steps again and compares them with the journal.</summary>
 internal static class RunsVerifyCommand
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-
     public static Command Create()
     {
         var run = RunsCommand.RunArgument();
@@ -64,7 +63,7 @@ internal static class RunsVerifyCommand
         }
         catch (ReplayImpossibleException e)
         {
-            if (request.Json) Console.WriteLine(JsonSerializer.Serialize(new { Run = request.Run, Verdict = "unknown", Reason = e.Message }, Json));
+            if (request.Json) Console.WriteLine(JsonSerializer.Serialize(new { Run = request.Run, Verdict = "unknown", Reason = e.Message }, RunView.Json));
             Console.Error.WriteLine($"rlp: cannot verify: {e.Message}");
             return ExitCodes.NotVerifiable;
         }
@@ -85,7 +84,7 @@ internal static class RunsVerifyCommand
                 var (number, equal) = (step.Journaled.Applied.Step, step.Divergences.Count == 0);
                 line.Show(() => $"stage {stage}: step {number} of {to} executed again");
                 if (request.Json)
-                    Console.WriteLine(JsonSerializer.Serialize(new { Stage = stage, Step = number, Equal = equal, step.Divergences }, Json));
+                    Console.WriteLine(JsonSerializer.Serialize(new { Stage = stage, Step = number, Equal = equal, step.Divergences }, RunView.Json));
                 else if (request.Each && equal)
                     Console.WriteLine($"{stage} {number}/{to} equal, parameters {step.Applied.ParametersSha256[..12]}");
             },
@@ -111,7 +110,7 @@ internal static class RunsVerifyCommand
                 DivergedAtStep = verified.Diverged?.Journaled.Applied.Step,
                 verified.Diverged?.Divergences,
                 verified.OtherEnvironment,
-            }, Json));
+            }, RunView.Json));
             return;
         }
         if (verified.Diverged is not { } diverged)
