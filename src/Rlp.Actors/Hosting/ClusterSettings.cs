@@ -22,10 +22,13 @@ public sealed record ClusterSettings
     /// A node without a heartbeat for so long is taken for unreachable. Heartbeats have threads of their own: under full load the longest pause
     /// that was measured is 59 ms.
     /// </summary>
-    public TimeSpan HeartbeatPause { get; init; } = TimeSpan.FromSeconds(3);
+    public TimeSpan HeartbeatPause { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Nodes that are unreachable for so long without another change are removed, or this side ends itself.</summary>
-    public TimeSpan StableAfter { get; init; } = TimeSpan.FromSeconds(3);
+    /// <summary>
+    /// Nodes that are unreachable for so long without another change are removed, or this side ends itself. What stood on them is begun elsewhere
+    /// after as long again, so that a side that ends itself has done so.
+    /// </summary>
+    public TimeSpan StableAfter { get; init; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>Engines of a run whose entity is gone stay open for so long: its successor may go on with them.</summary>
     public TimeSpan OrphanedFor { get; init; } = TimeSpan.FromMinutes(2);

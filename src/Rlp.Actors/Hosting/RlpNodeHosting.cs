@@ -163,7 +163,7 @@ public static class RlpNodeHosting
         seed-node-timeout = 3s
         retry-unsuccessful-join-after = 3s
         run-coordinated-shutdown-when-down = on
-        failure-detector { heartbeat-interval = 500ms, acceptable-heartbeat-pause = {{settings.HeartbeatPause.TotalMilliseconds}}ms }
+        failure-detector { heartbeat-interval = 300ms, acceptable-heartbeat-pause = {{settings.HeartbeatPause.TotalMilliseconds}}ms }
         split-brain-resolver.stable-after = {{settings.StableAfter.TotalMilliseconds}}ms
         down-removal-margin = {{settings.StableAfter.TotalMilliseconds}}ms
         sharding { retry-interval = 500ms, rebalance-interval = 3s, updating-state-timeout = 3s, waiting-for-state-timeout = 3s }

@@ -38,6 +38,9 @@ internal sealed class RolloutLaneActor : ReceiveActor
     /// <summary>The node whose reward worker scores; null until the first work.</summary>
     private Member? scoring;
 
+    /// <summary>The failure told last: the attempt that it ended is not made again when its command comes twice.</summary>
+    private LaneFailed? failed;
+
     public RolloutLaneActor(IActorRef runs)
     {
         this.runs = runs;
@@ -87,6 +90,11 @@ internal sealed class RolloutLaneActor : ReceiveActor
 
     private void Begin(ExecuteLane command)
     {
+        if (failed is not null && (failed.Stage, failed.Step, failed.Attempt) == (command.Stage, command.Step, command.Attempt))
+        {
+            runs.Tell(failed);
+            return;
+        }
         // What no run could still be waiting for: of another stage, or further away than any staleness.
         works.RemoveAll(w => w.Command.Stage != command.Stage || Math.Abs(w.Command.Step - command.Step) > RlpSettings.MaximumStaleness);
         // The same work asked for again keeps its request id: the workers know it and do it once.
@@ -184,7 +192,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
     {
         works.Remove(work);
         opened.Clear(); // an engine that failed is gone: it is opened again with the next work
-        runs.Tell(new LaneFailed
+        failed = new LaneFailed
         {
             RunId = work.Command.RunId,
             Stage = work.Command.Stage,
@@ -195,6 +203,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
             Kind = failure.Kind,
             Message = failure.Message,
             EngineLost = failure.EngineLost,
-        });
+        };
+        runs.Tell(failed);
     }
 }

@@ -152,6 +152,13 @@ internal sealed partial class TrainingRunActor
         SeatWaiting();
     }
 
+    /// <summary>A node has sent no heartbeat for so long that it is taken for unreachable: its last sign of life was that long ago, if none was heard since.</summary>
+    private void FallSilent(Member node)
+    {
+        var last = Stopwatch.GetTimestamp() - (long)(options.Cluster?.HeartbeatPause.TotalSeconds * Stopwatch.Frequency ?? 0);
+        heard[node.UniqueAddress] = Math.Max(last, heard.GetValueOrDefault(node.UniqueAddress));
+    }
+
     /// <summary>Says and journals that a node is lost.</summary>
     private void Mourn(Member node, IReadOnlyList<Role> roles)
     {

@@ -90,7 +90,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     private int closed;
     private CheckpointStage checkpointing;
     private long nextRequestId = Random.Shared.NextInt64(long.MaxValue / 2);
-    private int nextAttempt;
+    private int nextAttempt = Random.Shared.Next(int.MaxValue / 2); // no other incarnation's
     private long duplicates;
     private long refused;
     private StepTimings timings = new();
@@ -140,6 +140,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         });
         Command<ClusterEvent.IMemberEvent>(_ => SeatWaiting());
         Command<ClusterEvent.ReachableMember>(_ => SeatWaiting());
+        Command<ClusterEvent.UnreachableMember>(unreachable => FallSilent(unreachable.Member));
         Command<SubscribeProgress>(_ =>
         {
             if (ending)
@@ -190,7 +191,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             (runLock, lockRefusal) = RunLock.TryAcquire(runFolder);
         Context.SetReceiveTimeout(IdleFor);
         cluster.Subscribe(
-            Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(ClusterEvent.IMemberEvent), typeof(ClusterEvent.ReachableMember));
+            Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(ClusterEvent.IMemberEvent), typeof(ClusterEvent.IReachabilityEvent));
         ComeBack();
         base.PreStart();
     }

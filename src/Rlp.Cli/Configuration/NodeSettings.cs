@@ -30,8 +30,8 @@ public sealed record NodeSettings
     public IReadOnlyList<string> SeedNodes { get; init; } = [];
 
     public SplitBrainStrategy SplitBrain { get; init; } = SplitBrainStrategy.KeepMajority;
-    public TimeSpan HeartbeatPause { get; init; } = TimeSpan.FromSeconds(3);
-    public TimeSpan StableAfter { get; init; } = TimeSpan.FromSeconds(3);
+    public TimeSpan HeartbeatPause { get; init; } = TimeSpan.FromSeconds(2);
+    public TimeSpan StableAfter { get; init; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>Threads of the numerical kernels; 0 is the number of cores.</summary>
     public int Threads { get; init; }
