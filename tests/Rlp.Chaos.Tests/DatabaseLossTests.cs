@@ -8,14 +8,14 @@ public sealed class DatabaseLossTests(ITestOutputHelper output)
     {
         await using var cluster = new NodeCluster([("a", "coordinator"), ("b", "learner, ema, data"), ("c", "rollout, reward")], postgres: true);
         await cluster.InitializeAsync();
-        var run = await cluster.SubmitAsync(cluster.Recipe(steps: 80));
+        var run = await cluster.SubmitAsync(cluster.Recipe(steps: 60));
         await cluster.SeeStepAsync(run, 10);
 
         await cluster.KillAsync(NodeCluster.Database);
         await cluster.SeeLoggedAsync("attempt 3)");
         cluster.Start(NodeCluster.Database);
 
-        await SeriesIsThatOfOneProcessAsync(cluster, run, 80, "database");
+        await SeriesIsThatOfOneProcessAsync(cluster, run, 60, "database");
         Assert.Equal(1, cluster.Logged("tried again in 0.5 s"));
         Assert.Equal(1, cluster.Logged("tried again in 1 s"));
         Assert.Equal(1, cluster.Logged("answers again after"));

@@ -8,7 +8,7 @@ using Rlp.Actors.Tests;
 namespace Rlp.Chaos.Tests;
 
 /// <summary>
-/// A cluster of real `rlp node` processes on loopback with the torch engines: a folder of its own for runs and configurations, one shared journal:
+/// A cluster of real `rlp node` processes on loopback with the torch engines: a folder of its own for runs and configurations, one journal for all:
 /// a file, or a PostgreSQL server of the cluster's own.
 /// Nodes that died are started again under the same address by <see cref="RestartDeadAsync"/>. A watcher process ends all nodes with the test's.
 /// </summary>
@@ -53,7 +53,7 @@ public sealed class NodeCluster : IAsyncLifetime
 
     internal NodeCluster((string Name, string Roles)[] layout, bool postgres = false)
     {
-        Assert.SkipWhen(postgres && PostgresServer.Missing is not null, PostgresServer.Missing ?? "");
+        if (postgres && PostgresServer.Missing is { } reason) Assert.Skip(reason);
         this.layout = layout;
         // Reads process ids and kills them when its standard input ends: also when this process is killed.
         reaper = Process.Start(new ProcessStartInfo("sh", ["-c", "pids=; while read pid; do pids=\"$pids $pid\"; done; kill -9 $pids 2>/dev/null"]) { RedirectStandardInput = true })!;
