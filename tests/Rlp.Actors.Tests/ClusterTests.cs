@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Rlp.Actors.Runs;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Replies;
@@ -48,6 +49,14 @@ public sealed class ClusterTests : IDisposable
         gate.Open();
         Assert.All(sampled, done => Assert.True(done >= 2, $"a and b answered {string.Join(" and ", sampled)} requests"));
         await SeriesIsThatOfOneNodeAsync(cluster["boss"], Recipes.Full(lanes: 4));
+    }
+
+    [Fact]
+    public void A_run_s_lanes_are_in_shards_of_their_own()
+    {
+        var shards = new LaneShards(32);
+        foreach (var run in Enumerable.Range(1, 20))
+            Assert.Distinct(Enumerable.Range(0, 32).Select(lane => shards.ShardId($"run-{run}/{lane}")));
     }
 
     [Theory]

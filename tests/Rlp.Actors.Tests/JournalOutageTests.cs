@@ -15,6 +15,8 @@ public sealed class JournalOutageTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
+    private static JournalSettings JournalOf(PostgresServer server) => JournalSettings.Of(JournalProvider.PostgreSql, server.ConnectionString);
+
     private static JournalSettings Impatient(JournalSettings journal) =>
         journal with { Backoff = TimeSpan.FromMilliseconds(100), MaximumBackoff = TimeSpan.FromMilliseconds(500) };
 
@@ -32,7 +34,7 @@ public sealed class JournalOutageTests : IDisposable
     [InlineData("rlp evaluate", 20, 0)]
     public async Task A_database_server_that_crashes_and_comes_back_in_mid_run_costs_a_pause(string call, long step, int staleness)
     {
-        using var server = new TestServer();
+        using var server = TestDatabase.OwnServer();
         var recipe = Recipes.Full(staleness: staleness);
         var expected = await TestNode.Uninterrupted(folder.Sub("whole"), recipe);
         var crashed = false;
@@ -52,14 +54,14 @@ public sealed class JournalOutageTests : IDisposable
                 });
             },
         };
-        await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Sub("cut"), engines) with { Journal = Impatient(server.Journal) });
+        await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Sub("cut"), engines) with { Journal = Impatient(JournalOf(server)) });
         var progress = await node.RunAsync("r", recipe);
         await back!;
 
         Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>(progress[^1]).Status);
         AssertWhole(node, expected, "r");
         var notices = progress.OfType<RunNotice>().Select(n => n.Message).ToArray();
-        Assert.Contains(notices, n => n.Contains(server.Journal.Name) && n.Contains("is tried again in"));
+        Assert.Contains(notices, n => n.Contains(JournalOf(server).Name) && n.Contains("is tried again in"));
         Assert.Contains(notices, n => n.Contains("answers again after"));
         var password = new NpgsqlConnectionStringBuilder(server.ConnectionString).Password!;
         Assert.DoesNotContain(notices, n => n.Contains(password));
@@ -153,7 +155,7 @@ public sealed class JournalOutageTests : IDisposable
     [InlineData("RunCompleted")]
     public async Task Events_that_were_written_and_not_confirmed_are_not_written_again(string unconfirmed)
     {
-        using var server = new TestServer();
+        using var server = TestDatabase.OwnServer();
         var recipe = Recipes.Full();
         var expected = await TestNode.Uninterrupted(folder.Sub("whole"), recipe);
         var arm = false;
@@ -172,7 +174,7 @@ public sealed class JournalOutageTests : IDisposable
         }
         var options = TestNode.OptionsFor(folder.Sub("cut"), new FakeEngines()) with
         {
-            Journal = Impatient(server.Journal),
+            Journal = Impatient(JournalOf(server)),
             OnJournal = (events, durable) =>
             {
                 if (!arm || durable || !events.Any(e => e.GetType().Name == unconfirmed))

@@ -24,4 +24,15 @@ public sealed class RunTests : IDisposable
         Assert.Equal([4L, 8L], events.OfType<StageEvaluated>().Where(e => !e.Compared).Select(e => e.Step));
         Assert.IsType<RunCompleted>(events[^1]);
     }
+
+    [Fact]
+    public async Task A_step_s_time_holds_the_wait_for_data_that_came_before_its_plan()
+    {
+        await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Path, new FakeEngines()));
+        var progress = await node.RunAsync("r", Recipes.Full());
+
+        Assert.All(
+            progress.OfType<StepProgress>().Where(s => s.Applied.Step == 1).Select(s => s.Timings),
+            first => Assert.InRange(first.Data, double.Epsilon, first.Total)); // nothing was loaded ahead of it
+    }
 }

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Diagnostics;
 using Npgsql;
 using Rlp.Actors.Journals;
 
@@ -29,6 +28,14 @@ internal sealed class TestDatabase : IDisposable
             Assert.SkipWhen(string.IsNullOrEmpty(server), $"{ServerVariable} names no PostgreSQL server; `.ci/postgres start FOLDER` starts one and prints what to set");
             return server!;
         }
+    }
+
+    /// <summary>A server that the test may crash; the test is skipped where PostgreSQL is not wanted or not there.</summary>
+    public static PostgresServer OwnServer()
+    {
+        _ = Server;
+        if (PostgresServer.Missing is { } reason) Assert.Skip(reason);
+        return new PostgresServer();
     }
 
     public static TestDatabase Create(JournalProvider provider, string folder)
@@ -87,53 +94,5 @@ internal sealed class TestDatabase : IDisposable
             command.Parameters.Add(parameter);
         }
         return command.ExecuteNonQuery();
-    }
-}
-
-/// <summary>A PostgreSQL server of a test's own, which it may crash: made by .ci/postgres.</summary>
-internal sealed class TestServer : IDisposable
-{
-    private readonly string folder = Directory.CreateTempSubdirectory("rlp-postgres-").FullName;
-
-    public TestServer()
-    {
-        _ = TestDatabase.Server; // skips where PostgreSQL is not wanted
-        Assert.SkipUnless(Directory.Exists("/usr/lib/postgresql"), "a server of the test's own needs Debian's package postgresql on this machine");
-        ConnectionString = Call("start", folder);
-    }
-
-    public string ConnectionString { get; }
-
-    public JournalSettings Journal => JournalSettings.Of(JournalProvider.PostgreSql, ConnectionString);
-
-    public void Start() => Call("start", folder);
-
-    /// <summary>As a crash of the server does: no connection is told, nothing is flushed.</summary>
-    public void Kill() => Call("stop", folder, "immediate");
-
-    public void Dispose()
-    {
-        try
-        {
-            Call("stop", folder, "immediate");
-        }
-        catch (InvalidOperationException)
-        {
-            // It is not running: the test stopped it.
-        }
-        Directory.Delete(folder, recursive: true);
-    }
-
-    private static string Call(params string[] arguments)
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory!.FullName, "RLP.Akka.sln")))
-            directory = directory.Parent;
-        var start = new ProcessStartInfo(Path.Combine(directory.FullName, ".ci", "postgres"), arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using var process = Process.Start(start)!;
-        var errors = process.StandardError.ReadToEndAsync();
-        var printed = process.StandardOutput.ReadToEnd().Trim();
-        process.WaitForExit();
-        return process.ExitCode == 0 ? printed : throw new InvalidOperationException($".ci/postgres {string.Join(' ', arguments)}: {printed} {errors.Result}");
     }
 }

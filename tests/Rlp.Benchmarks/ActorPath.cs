@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rlp.Actors.Hosting;
+using Rlp.Actors.Journals;
 using Rlp.Benchmarks.Measuring;
 using Rlp.Benchmarks.Report;
 using Rlp.Cli.Configuration;
@@ -35,10 +36,10 @@ internal static class ActorPath
     }
 
     /// <summary>The recipe's stage alone, from random weights, without evaluations and without a checkpoint before its end.</summary>
-    private static Recipe Single(string path, string stage, int steps) => RecipeFile.Load(path,
+    public static Recipe Single(string path, string stage, int steps, params IReadOnlyList<string> changes) => RecipeFile.Load(path,
     [
         $"stages=[{stage}]", $"{stage}.from=\"\"", $"{stage}.steps={steps}", $"{stage}.checkpoint-every={steps}", $"{stage}.evaluate-every=0",
-        "compare.corpus=\"\"",
+        "compare.corpus=\"\"", .. changes,
     ]).Recipe;
 
     private static double Bare(Recipe recipe, int threads)
@@ -59,22 +60,27 @@ internal static class ActorPath
     /// <summary>Milliseconds of a step of the recipe's one stage through a node.</summary>
     public static async Task<double> ActorsAsync(Recipe recipe, int threads)
     {
+        var steps = await StepsAsync(recipe, threads);
+        return Stopwatch.GetElapsedTime(steps[0].At, steps[^1].At).TotalMilliseconds / (steps.Count - 1);
+    }
+
+    /// <summary>When each step of the recipe's one stage through a node ended, and what its parts took.</summary>
+    /// <param name="journal">Null: a file of the run's own.</param>
+    public static async Task<IReadOnlyList<(long At, StepTimings Timings)>> StepsAsync(Recipe recipe, int threads, JournalSettings? journal = null)
+    {
         var folder = Directory.CreateTempSubdirectory("rlp-bench-");
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
-        builder.Services.AddRlpNode(new NodeOptions { RunsFolder = folder.FullName, Engines = new TorchEngineFactory(), Threads = threads });
+        var options = new NodeOptions { RunsFolder = folder.FullName, Engines = new TorchEngineFactory(), Threads = threads };
+        builder.Services.AddRlpNode(journal is null ? options : options with { Journal = journal });
         using var host = builder.Build();
         await host.StartAsync();
-        var run = await host.Services.GetRequiredService<RunClient>().StartAsync("actors", recipe);
-        long first = 0, last = 0;
+        var run = await host.Services.GetRequiredService<RunClient>().StartAsync($"actors-{Guid.NewGuid():n}", recipe);
+        List<(long At, StepTimings Timings)> steps = [];
         await foreach (var progress in run.Progress.ReadAllAsync())
-        {
-            if (progress is not StepProgress step) continue;
-            last = Stopwatch.GetTimestamp();
-            if (step.Applied.Step == 1) first = last;
-        }
+            if (progress is StepProgress step) steps.Add((Stopwatch.GetTimestamp(), step.Timings));
         await host.StopAsync();
         folder.Delete(recursive: true);
-        return Stopwatch.GetElapsedTime(first, last).TotalMilliseconds / (recipe.Stages[0].Steps - 1);
+        return steps;
     }
 }

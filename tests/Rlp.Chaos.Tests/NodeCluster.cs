@@ -3,11 +3,13 @@ using System.Globalization;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text.Json;
+using Rlp.Actors.Tests;
 
 namespace Rlp.Chaos.Tests;
 
 /// <summary>
-/// A cluster of real `rlp node` processes on loopback with the torch engines: a folder of its own for runs and configurations, one shared journal.
+/// A cluster of real `rlp node` processes on loopback with the torch engines: a folder of its own for runs and configurations, one journal for all:
+/// a file, or a PostgreSQL server of the cluster's own.
 /// Nodes that died are started again under the same address by <see cref="RestartDeadAsync"/>. A watcher process ends all nodes with the test's.
 /// </summary>
 public sealed class NodeCluster : IAsyncLifetime
@@ -25,7 +27,11 @@ public sealed class NodeCluster : IAsyncLifetime
         ("e", "rollout"),
     ];
 
+    /// <summary>The PostgreSQL server among what can be killed.</summary>
+    internal const string Database = "database";
+
     private readonly (string Name, string Roles)[] layout;
+    private readonly PostgresServer? server;
     private readonly string folder = Directory.CreateTempSubdirectory("rlp-cluster-").FullName;
     private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(5) };
     private readonly Dictionary<string, RlpProcess> processes = [];
@@ -33,23 +39,36 @@ public sealed class NodeCluster : IAsyncLifetime
     private readonly Dictionary<string, string> uninterrupted = [];
     private readonly Process reaper;
     private int runs;
+    private bool serverIsDown;
 
     public NodeCluster()
-        : this(Layout)
+        : this(postgres: false)
     {
     }
 
-    internal NodeCluster((string Name, string Roles)[] layout)
+    internal NodeCluster(bool postgres)
+        : this(Layout, postgres)
     {
+    }
+
+    internal NodeCluster((string Name, string Roles)[] layout, bool postgres = false)
+    {
+        if (postgres && PostgresServer.Missing is { } reason) Assert.Skip(reason);
         this.layout = layout;
         // Reads process ids and kills them when its standard input ends: also when this process is killed.
         reaper = Process.Start(new ProcessStartInfo("sh", ["-c", "pids=; while read pid; do pids=\"$pids $pid\"; done; kill -9 $pids 2>/dev/null"]) { RedirectStandardInput = true })!;
+        if (!postgres) return;
+        server = new PostgresServer();
+        EndWithThisProcess(server.ProcessId);
     }
 
     public IReadOnlyList<string> Names => [.. layout.Select(node => node.Name)];
 
     /// <summary>Nodes whose processes have not ended.</summary>
     public IReadOnlyList<string> Living => [.. Names.Where(name => processes.TryGetValue(name, out var process) && !process.HasEnded)];
+
+    /// <summary>What can be killed and started again, and does not run now: nodes, and the database where it is the cluster's own.</summary>
+    internal IReadOnlyList<string> Dead => serverIsDown ? [.. Names.Except(Living), Database] : [.. Names.Except(Living)];
 
     /// <summary>Files that arm fail points (FailPoint in src/Rlp.Actors).</summary>
     private string FailPoints => Path.Combine(folder, "fail-points");
@@ -67,6 +86,7 @@ public sealed class NodeCluster : IAsyncLifetime
     public ValueTask DisposeAsync()
     {
         foreach (var process in processes.Values) process.Dispose();
+        server?.Dispose();
         reaper.StandardInput.Dispose();
         reaper.WaitForExit(TimeSpan.FromSeconds(10));
         reaper.Dispose();
@@ -76,18 +96,23 @@ public sealed class NodeCluster : IAsyncLifetime
     }
 
     /// <summary>A recipe of seconds: a small network, four steps of pretraining, then RLP with four lanes and a checkpoint every seven steps.</summary>
-    internal string Recipe(long seed = 1, int steps = 40)
+    internal string Recipe(long seed = 1, int steps = 40) => Recipe($"tiny-{seed}-{steps}", $$"""
+        seed = {{seed}}
+        stages = [pretrain, rlp]
+        model { hidden-size = 32, intermediate-size = 64, layers = 2, attention-heads = 2, key-value-heads = 1, head-dim = 16 }
+        pretrain { steps = 4, batch-size = 16 }
+        rlp { steps = {{steps}}, batch-size = 8, group-size = 4, lanes = 4, max-thought-tokens = 8, checkpoint-every = 7, evaluate-every = 0 }
+        """);
+
+    /// <summary>The arithmetic recipe with other values and without the comparison of its stages.</summary>
+    internal string Recipe(string name, string changes)
     {
-        var path = Path.Combine(folder, $"tiny-{seed}-{steps}.hocon");
-        File.WriteAllText(path, $$"""
-            include "{{RlpProcess.Root}}/hocon/recipes/arithmetic.hocon"
-            name = tiny
-            seed = {{seed}}
-            stages = [pretrain, rlp]
-            model { hidden-size = 32, intermediate-size = 64, layers = 2, attention-heads = 2, key-value-heads = 1, head-dim = 16 }
-            pretrain { steps = 4, batch-size = 16 }
-            rlp { steps = {{steps}}, batch-size = 8, group-size = 4, lanes = 4, max-thought-tokens = 8, checkpoint-every = 7, evaluate-every = 0 }
+        var path = Path.Combine(folder, $"{name}.hocon");
+        File.WriteAllText(path, $"""
+            include "{RlpProcess.Root}/hocon/recipes/arithmetic.hocon"
+            name = {name}
             compare.corpus = ""
+            {changes}
             """);
         return path;
     }
@@ -149,6 +174,28 @@ public sealed class NodeCluster : IAsyncLifetime
 
     internal Task<string> DigestsAsync(string run) => GetAsync($"/runs/{run}/digests");
 
+    /// <summary>The run's journaled events of a type, such as step-applied, in their order, read without a node.</summary>
+    internal async Task<IReadOnlyList<JournaledEvent>> EventsAsync(string run, string type)
+    {
+        var (code, output) = await RlpProcess.RunAsync("runs", "events", run, "--type", type, "--json", "--config", ConfigOf(Names[0]));
+        Assert.True(code == 0, output);
+        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(JournaledEvent.Of)];
+    }
+
+    /// <summary>How often the nodes' logs hold the text.</summary>
+    internal int Logged(string text) => Names.Select(LogOf).Where(File.Exists).Sum(log => File.ReadAllText(log).Split(text).Length - 1);
+
+    /// <summary>Waits until the text has been logged more often than before.</summary>
+    internal async Task SeeLoggedAsync(string text, int before = 0)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (Logged(text) <= before)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < Deadline, $"'{text}' was not logged\n{Describe()}");
+            await Task.Delay(LookEvery);
+        }
+    }
+
     /// <summary>Waits until the run is seen as the condition says.</summary>
     internal async Task<RunSight> SeeAsync(string run, string expected, Func<RunSight, bool> condition, TimeSpan? within = null)
     {
@@ -178,6 +225,19 @@ public sealed class NodeCluster : IAsyncLifetime
 
     internal void Signal(string name, int signal) => processes[name].Signal(signal);
 
+    /// <summary>Returns once the node's process has ended, or the database server as in a crash.</summary>
+    internal async Task KillAsync(string name)
+    {
+        if (name == Database)
+        {
+            server!.Kill();
+            serverIsDown = true;
+            return;
+        }
+        Signal(name, RlpProcess.SigKill);
+        await EndAsync(name);
+    }
+
     /// <summary>Waits for the end of a node's process; its exit code.</summary>
     internal Task<int> EndAsync(string name) => processes[name].EndAsync();
 
@@ -185,9 +245,16 @@ public sealed class NodeCluster : IAsyncLifetime
 
     internal bool HasEnded(string name) => processes[name].HasEnded;
 
-    /// <summary>Starts the node's process anew, under the same name and address.</summary>
+    /// <summary>Starts the node's process, or the database server, anew, under the same name and address.</summary>
     internal void Start(string name)
     {
+        if (name == Database)
+        {
+            server!.Start();
+            serverIsDown = false;
+            EndWithThisProcess(server.ProcessId);
+            return;
+        }
         if (processes.Remove(name, out var ended)) ended.Dispose();
         var environment = new Dictionary<string, string>
         {
@@ -196,7 +263,12 @@ public sealed class NodeCluster : IAsyncLifetime
         };
         var node = RlpProcess.Start(environment, "node", "--config", ConfigOf(name));
         processes[name] = node;
-        reaper.StandardInput.WriteLine(node.Id.ToString(CultureInfo.InvariantCulture));
+        EndWithThisProcess(node.Id);
+    }
+
+    private void EndWithThisProcess(int id)
+    {
+        reaper.StandardInput.WriteLine(id.ToString(CultureInfo.InvariantCulture));
         reaper.StandardInput.Flush();
     }
 
@@ -237,7 +309,7 @@ public sealed class NodeCluster : IAsyncLifetime
     /// <summary>The last lines of every node's output and log.</summary>
     internal string Describe() => string.Join("\n", Names.Select(name =>
     {
-        var log = Path.Combine(Runs, $"node-{name}.log");
+        var log = LogOf(name);
         return $"---- {name}{(Living.Contains(name) ? "" : " (ended)")}\n{Tail(processes.GetValueOrDefault(name)?.Output ?? "")}\n{(File.Exists(log) ? Tail(File.ReadAllText(log)) : "")}";
     }));
 
@@ -245,11 +317,14 @@ public sealed class NodeCluster : IAsyncLifetime
 
     private Uri AddressOf(string name, string path) => new($"http://127.0.0.1:{ports[name].Http}{path}");
 
+    private string LogOf(string name) => Path.Combine(Runs, $"node-{name}.log");
+
     private string ConfigOf(string name) => Path.Combine(folder, $"{name}.hocon");
 
     private string Configuration(string name, string roles) => $$"""
         node { name = {{name}}, roles = [{{roles}}], port = {{ports[name].Remoting}}, http-port = {{ports[name].Http}}, threads = 1 }
         cluster.seed-nodes = [{{string.Join(", ", Names.Select(n => $"\"127.0.0.1:{ports[n].Remoting}\""))}}]
+        journal { provider = {{(server is null ? "sqlite" : "postgresql")}}, connection-string = "{{server?.ConnectionString}}" }
         runs = "{{Runs}}"
         """;
 

@@ -99,7 +99,7 @@ public sealed class NodeLossTests(NodeCluster cluster, ITestOutputHelper output)
     }
 
     /// <summary>Each takes half a minute and more: together they are too long for every change.</summary>
-    private static void Further(bool further) => Assert.SkipWhen(
+    internal static void Further(bool further) => Assert.SkipWhen(
         further && Environment.GetEnvironmentVariable("RLP_CHAOS_ALL") is null, "a longer suite; RLP_CHAOS_ALL=1 runs it");
 
     private static string NodeOf(string role, RunSight sight) => role switch

@@ -8,6 +8,9 @@ internal sealed record RunSight(string Status, string Stage, long Step, string N
 {
     private static readonly string[] Shown = ["count", "mttd_s", "mttr_s", "ettr", "redone_steps", "lost_groups", "duplicate_groups"];
 
+    /// <summary>The nodes of the lanes that are at work.</summary>
+    public required IReadOnlyList<string> Lanes { get; init; }
+
     /// <summary>Nodes by role; lanes are not in it.</summary>
     public required IReadOnlyDictionary<string, string> Seats { get; init; }
 
@@ -20,6 +23,7 @@ internal sealed record RunSight(string Status, string Stage, long Step, string N
         var run = document.RootElement;
         return new RunSight(Text(run, "status"), Text(run, "stage"), run.GetProperty("step").GetInt64(), Text(run, "node"), Text(run, "failure"))
         {
+            Lanes = [.. run.GetProperty("workers").EnumerateArray().Where(w => Text(w, "role") == "lane").Select(w => Text(w, "node"))],
             Seats = run.GetProperty("workers").EnumerateArray().Where(w => Text(w, "role") != "lane").ToDictionary(w => Text(w, "role"), w => Text(w, "node")),
             Recovery = run.GetProperty("recovery").EnumerateObject().ToDictionary(p => p.Name["recovery/".Length..], p => p.Value.GetDouble()),
         };

@@ -5,7 +5,7 @@ namespace Rlp.Chaos.Tests;
 
 /// <summary>
 /// Nodes of all roles are killed again and again, one or two at a time, and started again a moment later, until enough kills are done; every run
-/// must have the series of one process. results/README.md has the command of the long version.
+/// must have the series of one process. On a PostgreSQL journal the database crashes like a node. results/README.md has the command of the long version.
 /// </summary>
 public sealed class SoakTests(ITestOutputHelper output)
 {
@@ -19,6 +19,13 @@ public sealed class SoakTests(ITestOutputHelper output)
     /// <summary>Seconds from kill to kill; 0: up to 3 s after the run has gone on.</summary>
     private static readonly int EverySeconds = Setting("RLP_SOAK_EVERY_SECONDS", 0);
 
+    private static readonly bool Postgres = (Environment.GetEnvironmentVariable("RLP_SOAK_JOURNAL") ?? "sqlite") switch
+    {
+        "sqlite" => false,
+        "postgresql" => true,
+        var other => throw new InvalidOperationException($"RLP_SOAK_JOURNAL is '{other}'; expected sqlite or postgresql"),
+    };
+
     private static readonly int[] Seeds = [.. (Environment.GetEnvironmentVariable("RLP_SOAK_SEEDS") ?? "1").Split(',').Select(s => int.Parse(s, CultureInfo.InvariantCulture))];
 
     private readonly Dictionary<string, int> killed = [];
@@ -29,7 +36,7 @@ public sealed class SoakTests(ITestOutputHelper output)
     [Fact]
     public async Task Runs_whose_nodes_are_killed_again_and_again_have_the_series_of_one_process()
     {
-        await using var cluster = new NodeCluster();
+        await using var cluster = new NodeCluster(Postgres);
         await cluster.InitializeAsync();
         var (runs, recoveries, lostSeconds, seconds) = (0, 0.0, 0.0, 0.0);
         foreach (var seed in Seeds)
@@ -71,12 +78,11 @@ public sealed class SoakTests(ITestOutputHelper output)
                 if (seen != (sight.Stage, sight.Step)) (seen, seenAt) = ((sight.Stage, sight.Step), Stopwatch.GetTimestamp());
                 if (left > 0 && sight.Stage == "rlp" && seen != killedAt && Stopwatch.GetElapsedTime(since) > next)
                 {
-                    foreach (var victim in random.GetItems(cluster.Names.ToArray(), random.Next(5) == 0 ? 2 : 1).Distinct().Intersect(cluster.Living))
+                    foreach (var victim in random.GetItems(Victims(cluster), random.Next(5) == 0 ? 2 : 1).Distinct().Except(cluster.Dead))
                     {
-                        cluster.Signal(victim, RlpProcess.SigKill);
-                        await cluster.EndAsync(victim);
+                        await cluster.KillAsync(victim);
                         restartAt[victim] = Stopwatch.GetTimestamp() + random.Next(4000) * Stopwatch.Frequency / 1000;
-                        Count($"node {victim}", victim == sight.Node ? "run entity" : null, victim == sight.Seats.GetValueOrDefault("learner") ? "learner" : null);
+                        Count(victim == NodeCluster.Database ? victim : $"node {victim}", victim == sight.Node ? "run entity" : null, victim == sight.Seats.GetValueOrDefault("learner") ? "learner" : null);
                         left--;
                     }
                     (killedAt, since, next) = (seen, Stopwatch.GetTimestamp(), Pause(random));
@@ -90,7 +96,7 @@ public sealed class SoakTests(ITestOutputHelper output)
     /// <summary>What a service manager does: a process that has ended, for whatever reason, is started again.</summary>
     private void StartDue(NodeCluster cluster, Random random)
     {
-        foreach (var name in cluster.Names.Except(cluster.Living))
+        foreach (var name in cluster.Dead)
         {
             if (!restartAt.TryGetValue(name, out var due))
             {
@@ -104,6 +110,8 @@ public sealed class SoakTests(ITestOutputHelper output)
             }
         }
     }
+
+    private static string[] Victims(NodeCluster cluster) => Postgres ? [.. cluster.Names, NodeCluster.Database] : [.. cluster.Names];
 
     private static TimeSpan Pause(Random random) => EverySeconds > 0 ? TimeSpan.FromSeconds(EverySeconds) : TimeSpan.FromMilliseconds(random.Next(3000));
 

@@ -82,7 +82,7 @@ public static class RlpNodeHosting
         builder.WithActors((system, registry) =>
             registry.Register<NodeSupervisor>(system.ActorOf(Props.Create(() => new NodeSupervisor(options, network.Weights)), NodeSupervisor.Name)));
 
-        var laneOf = HashCodeMessageExtractor.Create(Shards, message => (message as ILaneMessage)?.LaneId);
+        var laneOf = new LaneShards(Shards);
         var laneRole = WorkerActor.NameOf(Role.Rollout);
         if (options.Roles.Contains(Role.Rollout))
             builder.WithShardRegion<RolloutLaneActor>(

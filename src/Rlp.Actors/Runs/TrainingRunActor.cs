@@ -575,8 +575,6 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             }
             if (e is StageStarted or StageCompleted)
                 TellRegistry();
-            if (e is StepPlanned)
-                BeginStepClock();
         }
         Advance();
     }
