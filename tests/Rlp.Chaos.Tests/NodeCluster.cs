@@ -3,11 +3,12 @@ using System.Globalization;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text.Json;
+using Microsoft.Data.Sqlite;
 
 namespace Rlp.Chaos.Tests;
 
 /// <summary>
-/// A cluster of real `rlp node` processes on loopback with the torch engines: a folder of its own for runs and configurations, one shared journal.
+/// A cluster of real `rlp node` processes with the torch engines: a folder of its own for runs and configurations, one shared journal.
 /// Nodes that died are started again under the same address by <see cref="RestartDeadAsync"/>. A watcher process ends all nodes with the test's.
 /// </summary>
 public sealed class NodeCluster : IAsyncLifetime
@@ -27,7 +28,8 @@ public sealed class NodeCluster : IAsyncLifetime
 
     private readonly (string Name, string Roles)[] layout;
     private readonly string folder = Directory.CreateTempSubdirectory("rlp-cluster-").FullName;
-    private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private readonly ClusterPlace place;
+    private readonly HttpClient http;
     private readonly Dictionary<string, RlpProcess> processes = [];
     private readonly Dictionary<string, (int Remoting, int Http)> ports = [];
     private readonly Dictionary<string, string> uninterrupted = [];
@@ -39,17 +41,25 @@ public sealed class NodeCluster : IAsyncLifetime
     {
     }
 
-    internal NodeCluster((string Name, string Roles)[] layout)
+    /// <param name="place">Where the nodes run; null: on loopback.</param>
+    internal NodeCluster((string Name, string Roles)[] layout, ClusterPlace? place = null)
     {
-        this.layout = layout;
+        (this.layout, this.place) = (layout, place ?? new ClusterPlace());
+        http = this.place.Connect();
+        http.Timeout = TimeSpan.FromSeconds(5);
         // Reads process ids and kills them when its standard input ends: also when this process is killed.
-        reaper = Process.Start(new ProcessStartInfo("sh", ["-c", "pids=; while read pid; do pids=\"$pids $pid\"; done; kill -9 $pids 2>/dev/null"]) { RedirectStandardInput = true })!;
+        reaper = Process.Start(new ProcessStartInfo("sh", ["-c", $"pids=; while read pid; do pids=\"$pids $pid\"; done; kill -9 $pids 2>/dev/null; {this.place.CleanUp}"])
+        {
+            RedirectStandardInput = true,
+        })!;
     }
 
     public IReadOnlyList<string> Names => [.. layout.Select(node => node.Name)];
 
     /// <summary>Nodes whose processes have not ended.</summary>
     public IReadOnlyList<string> Living => [.. Names.Where(name => processes.TryGetValue(name, out var process) && !process.HasEnded)];
+
+    private IEnumerable<string> Reachable => Living.Where(place.Reaches);
 
     /// <summary>Files that arm fail points (FailPoint in src/Rlp.Actors).</summary>
     private string FailPoints => Path.Combine(folder, "fail-points");
@@ -104,20 +114,25 @@ public sealed class NodeCluster : IAsyncLifetime
         return uninterrupted[recipe] = output.ReplaceLineEndings("\n");
     }
 
+    /// <summary>An id for a run that is submitted later.</summary>
+    internal string NewRun() => $"run-{++runs}";
+
     /// <summary>Gives the recipe to the cluster; the id of its run.</summary>
-    internal async Task<string> SubmitAsync(string recipe)
+    internal async Task<string> SubmitAsync(string recipe, string? run = null)
     {
-        var id = $"run-{++runs}";
-        var (code, output) = await RlpProcess.RunAsync("submit", recipe, "--to", $"127.0.0.1:{ports[Living[^1]].Http}", "--run-id", id);
+        var id = run ?? NewRun();
+        var (code, output) = await RlpProcess.RunAsync(
+            place.Pass is { Authorities: var authorities } ? new Dictionary<string, string> { ["SSL_CERT_FILE"] = authorities } : [],
+            ["submit", recipe, "--to", AddressOf(Reachable.Last(), "").ToString(), "--run-id", id, .. place.Pass is { TokenFile: var file } ? (string[])["--token-file", file] : []]);
         Assert.True(code == 0, output);
         return id;
     }
 
-    /// <summary>GET of any living node.</summary>
+    /// <summary>GET of any living node that this process reaches.</summary>
     internal async Task<string> GetAsync(string path)
     {
         var problem = "no node lives";
-        foreach (var name in Living.Reverse())
+        foreach (var name in Reachable.Reverse())
         {
             try
             {
@@ -144,6 +159,55 @@ public sealed class NodeCluster : IAsyncLifetime
         catch (HttpRequestException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Waits for the run's end; its series must be that of the recipe in one process.</summary>
+    internal async Task<RunSight> SeeSeriesOfOneProcessAsync(string run, string recipe)
+    {
+        var ended = await SeeCompletedAsync(run);
+        Assert.Equal(await UninterruptedAsync(recipe), await DigestsAsync(run));
+        Assert.Equal(0, ended.Recovery["lost_groups"]);
+        return ended;
+    }
+
+    /// <summary>The run's events of a type, from the journal.</summary>
+    internal async Task<IReadOnlyList<JsonElement>> EventsAsync(string run, string type)
+    {
+        var (code, output) = await RlpProcess.RunAsync("runs", "events", run, "--type", type, "--json", "--runs", Runs);
+        Assert.True(code == 0, output);
+        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonElement.Parse(line))];
+    }
+
+    /// <summary>The incarnations of the run's entity that wrote its journal, in that order; one that wrote again after another stands here twice.</summary>
+    internal IReadOnlyList<string> WritersOf(string run)
+    {
+        using var journal = new SqliteConnection($"Data Source={Path.Combine(Runs, "journal.db")};Pooling=False");
+        journal.Open();
+        using var query = journal.CreateCommand();
+        query.CommandText = "SELECT writer_uuid FROM journal WHERE persistence_id = $id ORDER BY ordering";
+        query.Parameters.AddWithValue("$id", $"run-{run}");
+        using var rows = query.ExecuteReader();
+        var writers = new List<string>();
+        while (rows.Read())
+            if (writers.LastOrDefault() != rows.GetString(0)) writers.Add(rows.GetString(0));
+        return writers;
+    }
+
+    internal string CheckpointsOf(string run) => Path.Combine(Runs, run, "checkpoints");
+
+    /// <summary>Of stage rlp, the oldest first.</summary>
+    internal IReadOnlyList<string> CheckpointFoldersOf(string run) =>
+        [.. Directory.GetDirectories(Path.Combine(CheckpointsOf(run), "rlp")).Where(f => !f.EndsWith(".tmp", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+
+    /// <summary>Waits until a line of a node's log has all the texts and is of the run.</summary>
+    internal async Task SeeLogAsync(string run, params string[] texts)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!Directory.GetFiles(Runs, "node-*.log").SelectMany(File.ReadAllLines).Any(line => texts.Prepend($"run '{run}'").All(line.Contains)))
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < Deadline, $"no log says {string.Join(" ... ", texts)} of '{run}'\n{Describe()}");
+            await Task.Delay(LookEvery);
         }
     }
 
@@ -194,7 +258,7 @@ public sealed class NodeCluster : IAsyncLifetime
             ["RLP_FAIL_POINTS"] = FailPoints,
             ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0", // many processes on few cores: who waits awake takes time from who works
         };
-        var node = RlpProcess.Start(environment, "node", "--config", ConfigOf(name));
+        var node = RlpProcess.Start(environment, place.Enter(name), ["node", "--config", ConfigOf(name)]);
         processes[name] = node;
         reaper.StandardInput.WriteLine(node.Id.ToString(CultureInfo.InvariantCulture));
         reaper.StandardInput.Flush();
@@ -243,13 +307,14 @@ public sealed class NodeCluster : IAsyncLifetime
 
     private static string Tail(string text) => string.Join("\n", text.TrimEnd().Split('\n').TakeLast(25));
 
-    private Uri AddressOf(string name, string path) => new($"http://127.0.0.1:{ports[name].Http}{path}");
+    private Uri AddressOf(string name, string path) => new($"{place.Scheme}://{place.HostOf(name)}:{ports[name].Http}{path}");
 
     private string ConfigOf(string name) => Path.Combine(folder, $"{name}.hocon");
 
     private string Configuration(string name, string roles) => $$"""
-        node { name = {{name}}, roles = [{{roles}}], port = {{ports[name].Remoting}}, http-port = {{ports[name].Http}}, threads = 1 }
-        cluster.seed-nodes = [{{string.Join(", ", Names.Select(n => $"\"127.0.0.1:{ports[n].Remoting}\""))}}]
+        node { name = {{name}}, roles = [{{roles}}], host = "{{place.HostOf(name)}}", port = {{ports[name].Remoting}}, http-port = {{ports[name].Http}}, threads = 1 }
+        node { {{place.SecurityOf(name)}} }
+        cluster.seed-nodes = [{{string.Join(", ", Names.Select(n => $"\"{place.HostOf(n)}:{ports[n].Remoting}\""))}}]
         runs = "{{Runs}}"
         """;
 
