@@ -291,7 +291,7 @@ public sealed class RecoveryTests : IDisposable
             OnCall = (what, at) =>
             {
                 if (cut && what == "rlp seal" && at == 4)
-                    throw new IOException("no space left on device");
+                    throw new InvalidOperationException("broken");
             },
         };
         await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Path, engines) with { Retries = 0 });

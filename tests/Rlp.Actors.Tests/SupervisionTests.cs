@@ -27,7 +27,7 @@ public sealed class SupervisionTests : IDisposable
             OnCall = (what, at) =>
             {
                 if ($"{what} {at}" == fail && Interlocked.Exchange(ref failed, 1) == 0)
-                    throw new IOException("broken");
+                    throw new InvalidOperationException("broken");
             },
         };
         await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Path, engines));
@@ -59,6 +59,86 @@ public sealed class SupervisionTests : IDisposable
             Assert.All(notices, n => Assert.Contains("issued again (1 of 3)", n));
             Assert.Equal(expected, TestNode.Series(node.Journal, runId));
         }
+    }
+
+    [Theory]
+    [InlineData("pretrain", "write", 7)]
+    [InlineData("rlp", "seal", 9)]
+    public async Task A_disk_that_takes_no_checkpoint_is_waited_for_and_no_step_is_done_again(string stage, string call, int steps)
+    {
+        var recipe = Recipes.Full();
+        var refusals = 6; // more than a failure is issued again
+        var engines = new FakeEngines
+        {
+            OnCall = (what, at) =>
+            {
+                if (what == $"{stage} {call}" && at == 6 && --refusals >= 0)
+                    throw new IOException("No space left on device : '/data/policy'");
+            },
+        };
+        await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Sub("full"), engines));
+        var progress = await node.RunAsync("r", recipe);
+
+        Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>(progress[^1]).Status);
+        var notices = progress.OfType<RunNotice>().Select(n => n.Message).ToArray();
+        Assert.Equal(7, notices.Length);
+        Assert.All(notices[..6], n => Assert.StartsWith($"the checkpoint of stage '{stage}' step 6 cannot be written", n));
+        Assert.All(notices[..6], n => Assert.Contains("No space left on device : '/data/policy'. Free space there", n));
+        Assert.Contains("is written after", notices[6]);
+        Assert.Equal(steps, engines.Calls.Count(c => c.StartsWith($"{stage} learn ", StringComparison.Ordinal)));
+        Assert.Equal(await TestNode.Uninterrupted(folder.Sub("whole"), recipe), TestNode.Series(node.Journal, "r"));
+    }
+
+    [Fact]
+    public async Task A_run_that_waits_for_room_and_is_asked_to_stop_pauses_at_once_and_continues_from_the_checkpoint_before()
+    {
+        var recipe = Recipes.Full();
+        var full = true;
+        var engines = new FakeEngines
+        {
+            OnCall = (what, at) =>
+            {
+                if (full && what == "rlp write" && at == 6)
+                    throw new IOException("full");
+            },
+        };
+        var options = TestNode.OptionsFor(folder.Sub("full"), engines) with { RestartBackoff = TimeSpan.FromMinutes(5) };
+        await using var node = await TestNode.StartAsync(options);
+        var started = await node.Runs.StartAsync("r", recipe);
+        await TestNode.NoticeAsync(started, "the run waits and tries again in 60 s");
+        Assert.Contains("for a disk that takes its checkpoint", (await node.Runs.ReportAsync("r")).Doing);
+
+        var stopped = await node.Runs.StopAsync("r", "enough");
+
+        Assert.Equal((RunStatus.Paused, 3L), (stopped.Status, stopped.Checkpoint!.Step));
+        Assert.DoesNotContain(Directory.GetDirectories(Path.Combine(options.RunFolder("r"), "checkpoints", "rlp")), d => d.Contains("00000006"));
+        full = false;
+        Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>((await node.RunAsync("r", recipe))[^1]).Status);
+        Assert.Equal(await TestNode.Uninterrupted(folder.Sub("whole"), recipe), TestNode.Series(node.Journal, "r"));
+    }
+
+    [Fact]
+    public async Task A_disk_that_stays_full_fails_the_run_in_the_end_with_what_to_do_and_the_same_run_continues_once_there_is_room()
+    {
+        var recipe = Recipes.Full();
+        var full = true;
+        var engines = new FakeEngines
+        {
+            OnCall = (what, at) =>
+            {
+                if (full && what == "rlp seal" && at == 6)
+                    throw new UnauthorizedAccessException("read-only");
+            },
+        };
+        await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Sub("full"), engines) with { StorageGiveUpAfter = TimeSpan.FromMilliseconds(200) });
+        var ended = Assert.IsType<RunEnded>((await node.RunAsync("r", recipe))[^1]);
+        Assert.Equal((RunStatus.Failed, FailureKind.Infrastructure), (ended.Status, ended.Kind));
+        Assert.Contains("read-only, since", ended.Message);
+        Assert.Contains("start the same run again", ended.Message);
+
+        full = false;
+        Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>((await node.RunAsync("r", recipe))[^1]).Status);
+        Assert.Equal(await TestNode.Uninterrupted(folder.Sub("whole"), recipe), TestNode.Series(node.Journal, "r"));
     }
 
     [Fact]

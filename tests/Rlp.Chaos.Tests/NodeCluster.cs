@@ -3,13 +3,14 @@ using System.Globalization;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text.Json;
+using Microsoft.Data.Sqlite;
 using Rlp.Actors.Tests;
 
 namespace Rlp.Chaos.Tests;
 
 /// <summary>
-/// A cluster of real `rlp node` processes on loopback with the torch engines: a folder of its own for runs and configurations, one journal for all:
-/// a file, or a PostgreSQL server of the cluster's own.
+/// A cluster of real `rlp node` processes with the torch engines: a folder of its own for runs and configurations, one journal for all: a file, or a
+/// PostgreSQL server of the cluster's own.
 /// Nodes that died are started again under the same address by <see cref="RestartDeadAsync"/>. A watcher process ends all nodes with the test's.
 /// </summary>
 public sealed class NodeCluster : IAsyncLifetime
@@ -33,7 +34,8 @@ public sealed class NodeCluster : IAsyncLifetime
     private readonly (string Name, string Roles)[] layout;
     private readonly PostgresServer? server;
     private readonly string folder = Directory.CreateTempSubdirectory("rlp-cluster-").FullName;
-    private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private readonly ClusterPlace place;
+    private readonly HttpClient http;
     private readonly Dictionary<string, RlpProcess> processes = [];
     private readonly Dictionary<string, (int Remoting, int Http)> ports = [];
     private readonly Dictionary<string, string> uninterrupted = [];
@@ -51,12 +53,18 @@ public sealed class NodeCluster : IAsyncLifetime
     {
     }
 
-    internal NodeCluster((string Name, string Roles)[] layout, bool postgres = false)
+    /// <param name="layout">The nodes' names and roles.</param>
+    /// <param name="postgres">Whether the journal is a PostgreSQL server.</param>
+    /// <param name="place">Where the nodes run; null: on loopback.</param>
+    internal NodeCluster((string Name, string Roles)[] layout, bool postgres = false, ClusterPlace? place = null)
     {
         if (postgres && PostgresServer.Missing is { } reason) Assert.Skip(reason);
-        this.layout = layout;
+        (this.layout, this.place) = (layout, place ?? new ClusterPlace());
+        http = this.place.Connect();
+        http.Timeout = TimeSpan.FromSeconds(5);
         // Reads process ids and kills them when its standard input ends: also when this process is killed.
-        reaper = Process.Start(new ProcessStartInfo("sh", ["-c", "pids=; while read pid; do pids=\"$pids $pid\"; done; kill -9 $pids 2>/dev/null"]) { RedirectStandardInput = true })!;
+        var reap = $"pids=; while read pid; do pids=\"$pids $pid\"; done; kill -9 $pids 2>/dev/null; {this.place.CleanUp}";
+        reaper = Process.Start(new ProcessStartInfo("sh", ["-c", reap]) { RedirectStandardInput = true })!;
         if (!postgres) return;
         server = new PostgresServer();
         EndWithThisProcess(server.ProcessId);
@@ -69,6 +77,8 @@ public sealed class NodeCluster : IAsyncLifetime
 
     /// <summary>What can be killed and started again, and does not run now: nodes, and the database where it is the cluster's own.</summary>
     internal IReadOnlyList<string> Dead => serverIsDown ? [.. Names.Except(Living), Database] : [.. Names.Except(Living)];
+
+    private IEnumerable<string> Reachable => Living.Where(place.Reaches);
 
     /// <summary>Files that arm fail points (FailPoint in src/Rlp.Actors).</summary>
     private string FailPoints => Path.Combine(folder, "fail-points");
@@ -129,20 +139,25 @@ public sealed class NodeCluster : IAsyncLifetime
         return uninterrupted[recipe] = output.ReplaceLineEndings("\n");
     }
 
+    /// <summary>An id for a run that is submitted later.</summary>
+    internal string NewRun() => $"run-{++runs}";
+
     /// <summary>Gives the recipe to the cluster; the id of its run.</summary>
-    internal async Task<string> SubmitAsync(string recipe)
+    internal async Task<string> SubmitAsync(string recipe, string? run = null)
     {
-        var id = $"run-{++runs}";
-        var (code, output) = await RlpProcess.RunAsync("submit", recipe, "--to", $"127.0.0.1:{ports[Living[^1]].Http}", "--run-id", id);
+        var id = run ?? NewRun();
+        var (code, output) = await RlpProcess.RunAsync(
+            place.Pass is { Authorities: var authorities } ? new Dictionary<string, string> { ["SSL_CERT_FILE"] = authorities } : [],
+            ["submit", recipe, "--to", AddressOf(Reachable.Last(), "").ToString(), "--run-id", id, .. place.Pass is { TokenFile: var file } ? (string[])["--token-file", file] : []]);
         Assert.True(code == 0, output);
         return id;
     }
 
-    /// <summary>GET of any living node.</summary>
+    /// <summary>GET of any living node that this process reaches.</summary>
     internal async Task<string> GetAsync(string path)
     {
         var problem = "no node lives";
-        foreach (var name in Living.Reverse())
+        foreach (var name in Reachable.Reverse())
         {
             try
             {
@@ -169,6 +184,47 @@ public sealed class NodeCluster : IAsyncLifetime
         catch (HttpRequestException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Waits for the run's end; its series must be that of the recipe in one process.</summary>
+    internal async Task<RunSight> SeeSeriesOfOneProcessAsync(string run, string recipe)
+    {
+        var ended = await SeeCompletedAsync(run);
+        Assert.Equal(await UninterruptedAsync(recipe), await DigestsAsync(run));
+        Assert.Equal(0, ended.Recovery["lost_groups"]);
+        return ended;
+    }
+
+    /// <summary>The incarnations of the run's entity that wrote its journal, in that order; one that wrote again after another stands here twice.</summary>
+    internal IReadOnlyList<string> WritersOf(string run)
+    {
+        using var journal = new SqliteConnection($"Data Source={Path.Combine(Runs, "journal.db")};Pooling=False");
+        journal.Open();
+        using var query = journal.CreateCommand();
+        query.CommandText = "SELECT writer_uuid FROM journal WHERE persistence_id = $id ORDER BY ordering";
+        query.Parameters.AddWithValue("$id", $"run-{run}");
+        using var rows = query.ExecuteReader();
+        var writers = new List<string>();
+        while (rows.Read())
+            if (writers.LastOrDefault() != rows.GetString(0)) writers.Add(rows.GetString(0));
+        return writers;
+    }
+
+    internal string CheckpointsOf(string run) => Path.Combine(Runs, run, "checkpoints");
+
+    /// <summary>Of stage rlp, the oldest first.</summary>
+    internal IReadOnlyList<string> CheckpointFoldersOf(string run) =>
+        [.. Directory.GetDirectories(Path.Combine(CheckpointsOf(run), "rlp")).Where(f => !f.EndsWith(".tmp", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+
+    /// <summary>Waits until a line of a node's log has all the texts and is of the run.</summary>
+    internal async Task SeeLogAsync(string run, params string[] texts)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!Directory.GetFiles(Runs, "node-*.log").SelectMany(File.ReadAllLines).Any(line => texts.Prepend($"run '{run}'").All(line.Contains)))
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < Deadline, $"no log says {string.Join(" ... ", texts)} of '{run}'\n{Describe()}");
+            await Task.Delay(LookEvery);
         }
     }
 
@@ -261,7 +317,7 @@ public sealed class NodeCluster : IAsyncLifetime
             ["RLP_FAIL_POINTS"] = FailPoints,
             ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0", // many processes on few cores: who waits awake takes time from who works
         };
-        var node = RlpProcess.Start(environment, "node", "--config", ConfigOf(name));
+        var node = RlpProcess.Start(environment, place.Enter(name), ["node", "--config", ConfigOf(name)]);
         processes[name] = node;
         EndWithThisProcess(node.Id);
     }
@@ -315,15 +371,16 @@ public sealed class NodeCluster : IAsyncLifetime
 
     private static string Tail(string text) => string.Join("\n", text.TrimEnd().Split('\n').TakeLast(25));
 
-    private Uri AddressOf(string name, string path) => new($"http://127.0.0.1:{ports[name].Http}{path}");
+    private Uri AddressOf(string name, string path) => new($"{place.Scheme}://{place.HostOf(name)}:{ports[name].Http}{path}");
 
     private string LogOf(string name) => Path.Combine(Runs, $"node-{name}.log");
 
     private string ConfigOf(string name) => Path.Combine(folder, $"{name}.hocon");
 
     private string Configuration(string name, string roles) => $$"""
-        node { name = {{name}}, roles = [{{roles}}], port = {{ports[name].Remoting}}, http-port = {{ports[name].Http}}, threads = 1 }
-        cluster.seed-nodes = [{{string.Join(", ", Names.Select(n => $"\"127.0.0.1:{ports[n].Remoting}\""))}}]
+        node { name = {{name}}, roles = [{{roles}}], host = "{{place.HostOf(name)}}", port = {{ports[name].Remoting}}, http-port = {{ports[name].Http}}, threads = 1 }
+        node { {{place.SecurityOf(name)}} }
+        cluster.seed-nodes = [{{string.Join(", ", Names.Select(n => $"\"{place.HostOf(n)}:{ports[n].Remoting}\""))}}]
         journal { provider = {{(server is null ? "sqlite" : "postgresql")}}, connection-string = "{{server?.ConnectionString}}" }
         runs = "{{Runs}}"
         """;

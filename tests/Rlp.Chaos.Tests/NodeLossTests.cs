@@ -1,7 +1,8 @@
 namespace Rlp.Chaos.Tests;
 
 /// <summary>Nodes of a cluster die, hang, leave and come back in the middle of a run: its series is that of one process that nothing disturbed.</summary>
-public sealed class NodeLossTests(NodeCluster cluster, ITestOutputHelper output) : IClassFixture<NodeCluster>
+[Collection(nameof(OneCluster))]
+public sealed class NodeLossTests(NodeCluster cluster, ITestOutputHelper output)
 {
     [Theory]
     [InlineData("lane-half-done@rlp:9")]
@@ -14,7 +15,7 @@ public sealed class NodeLossTests(NodeCluster cluster, ITestOutputHelper output)
     [InlineData("checkpoint-sealed@rlp:14", true)]
     public async Task A_process_that_dies_in_any_state_of_a_step_costs_the_run_nothing_but_time(string state, bool further = false)
     {
-        Further(further);
+        Suite.Further(further);
         await cluster.RestartDeadAsync();
         cluster.Arm(state);
 
@@ -43,7 +44,7 @@ public sealed class NodeLossTests(NodeCluster cluster, ITestOutputHelper output)
     [Fact]
     public async Task A_node_that_is_killed_and_started_again_at_once_joins_again_and_the_run_goes_on()
     {
-        Further(true);
+        Suite.Further(true);
         await cluster.RestartDeadAsync();
         var run = await cluster.SubmitAsync(cluster.Recipe());
         var victim = NodeOf("learner", await cluster.SeeStepAsync(run, 10));
@@ -91,16 +92,10 @@ public sealed class NodeLossTests(NodeCluster cluster, ITestOutputHelper output)
 
     private async Task<RunSight> SeriesIsThatOfOneProcessAsync(string run, string what, int steps = 40)
     {
-        var ended = await cluster.SeeCompletedAsync(run);
+        var ended = await cluster.SeeSeriesOfOneProcessAsync(run, cluster.Recipe(steps: steps));
         output.WriteLine($"{what}: {ended.Figures()}");
-        Assert.Equal(await cluster.UninterruptedAsync(cluster.Recipe(steps: steps)), await cluster.DigestsAsync(run));
-        Assert.Equal(0, ended.Recovery["lost_groups"]);
         return ended;
     }
-
-    /// <summary>Each takes half a minute and more: together they are too long for every change.</summary>
-    internal static void Further(bool further) => Assert.SkipWhen(
-        further && Environment.GetEnvironmentVariable("RLP_CHAOS_ALL") is null, "a longer suite; RLP_CHAOS_ALL=1 runs it");
 
     private static string NodeOf(string role, RunSight sight) => role switch
     {

@@ -36,16 +36,18 @@ internal sealed class RlpProcess : IDisposable
 
     public int Id => process.Id;
 
-    public static RlpProcess Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
+    public static RlpProcess Start(params string[] arguments) => Start(new Dictionary<string, string>(), [], arguments);
 
-    public static RlpProcess Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    /// <param name="enter">The command that the command line begins with, which becomes `rlp` without another process; empty: none.</param>
+    public static RlpProcess Start(IReadOnlyDictionary<string, string> environment, string[] enter, string[] arguments)
     {
         // The same configuration and framework as this test: bin/CONFIGURATION/FRAMEWORK.
         var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
         var executable = Path.Combine(Root, "src", "Rlp.Cli", "bin", framework.Parent!.Name, framework.Name, "rlp");
+        string[] line = [.. enter, executable, .. arguments];
         var started = new RlpProcess(new Process
         {
-            StartInfo = new ProcessStartInfo(executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Root },
+            StartInfo = new ProcessStartInfo(line[0], line[1..]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Root },
         });
         foreach (var (name, value) in environment) started.process.StartInfo.Environment[name] = value;
         started.process.OutputDataReceived += (_, line) => started.Take(line.Data);
@@ -57,9 +59,11 @@ internal sealed class RlpProcess : IDisposable
     }
 
     /// <summary>Runs to the end; the exit code and all output.</summary>
-    public static async Task<(int ExitCode, string Output)> RunAsync(params string[] arguments)
+    public static Task<(int ExitCode, string Output)> RunAsync(params string[] arguments) => RunAsync(new Dictionary<string, string>(), arguments);
+
+    public static async Task<(int ExitCode, string Output)> RunAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        using var process = Start(arguments);
+        using var process = Start(environment, [], arguments);
         return (await process.EndAsync(), process.Output);
     }
 
@@ -81,7 +85,14 @@ internal sealed class RlpProcess : IDisposable
     public async Task<int> EndAsync()
     {
         using var limit = new CancellationTokenSource(Deadline);
-        await process.WaitForExitAsync(limit.Token);
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"the process did not end within {Deadline}:\n{Output}");
+        }
         return process.ExitCode;
     }
 

@@ -74,6 +74,9 @@ public sealed record NodeOptions
     /// <summary>Times that failed work is issued again before the run fails.</summary>
     public int Retries { get; init; } = 3;
 
+    /// <summary>A checkpoint that its disk does not take is tried again for so long before the run fails; its engines keep what they hold.</summary>
+    public TimeSpan StorageGiveUpAfter { get; init; } = TimeSpan.FromDays(1);
+
     /// <summary>Pause before a failed engine's successor starts; doubled with each failure in a row, up to the maximum.</summary>
     public TimeSpan RestartBackoff { get; init; } = TimeSpan.FromMilliseconds(200);
 

@@ -30,6 +30,9 @@ internal sealed class RunCheckpoints(string runFolder)
         return notices;
     }
 
+    /// <summary>Deletes what an attempt left that failed.</summary>
+    public void Discard(string unfinished) => Delete(unfinished);
+
     /// <summary>Deletes a stage's checkpoints but the newest; one notice for each folder that stays against that.</summary>
     public IReadOnlyList<string> Prune(IEnumerable<WireCheckpoint> checkpoints, string stage, int keep)
     {

@@ -158,6 +158,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         Command<EngineFailed>(Lose);
         Command<IEngineReply>(Take);
         Command<Watch>(_ => NameWhatIsStuck());
+        Command<WriteAgain>(_ => TryToWrite());
         Command<CloseTimeout>(_ =>
         {
             foreach (var role in ClosingOrder.Skip(closed + 1).SelectMany(roles => roles))
@@ -446,6 +447,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         if (ending)
             return;
         execution = execution with { StopReason = command.Reason, Cancelled = command.Cancel };
+        TryToWrite();
         Advance();
     }
 
@@ -900,6 +902,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         {
             execution = execution with { Unusable = execution.Unusable.Remove(committed.Path) };
             busy = null;
+            RoomFound(committed);
             Prune(committed.Stage, keep: 2);
             Publish(new CheckpointProgress { RunId = runId, Committed = committed with { Path = written.Path }, Seconds = Seconds(phaseStarted) });
             BeginStepClock();
@@ -960,6 +963,11 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
                 Advance();
                 return;
             }
+        }
+        if (!failure.EngineLost && busy is RunAction.CommitCheckpoint commit && call.Request is WriteCheckpoint or SealCheckpoint)
+        {
+            AwaitRoom(commit.Step, failure.Message);
+            return;
         }
         if (!Retry($"{call.Request.GetType().Name} of stage '{execution.Stage}'{AtStep()}", failure.Kind, failure.Message))
             return;
@@ -1105,7 +1113,8 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     private RunReport Report() => RunReport.Of(runId, state) with
     {
         Doing = calls.Values.MinBy(c => c.Since) is { } call ? $"{call.Request.GetType().Name} on {call.Role} since {call.Since:u}"
-            : laneWork.Count > 0 ? $"{laneWork.Count} lanes since {laneWork.Values.Min(l => l.Since):u}" : "",
+            : laneWork.Count > 0 ? $"{laneWork.Count} lanes since {laneWork.Values.Min(l => l.Since):u}"
+            : noRoom is { } wait ? $"waits since {wait.Since:u} for a disk that takes its checkpoint" : "",
         Duplicates = duplicates,
         Refused = refused,
         Node = ClusterNodes.NameOf(cluster.SelfMember),

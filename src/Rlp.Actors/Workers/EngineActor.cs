@@ -9,7 +9,8 @@ namespace Rlp.Actors.Workers;
 
 /// <summary>
 /// Runs on a dispatcher with one thread of its own (engines are thread-bound) and makes one engine call per message. The first call that
-/// throws is its last: it says so to the front, which starts a successor.
+/// throws is its last: it says so to the front, which starts a successor. A disk that does not take a checkpoint is no fault of the engine's,
+/// which has all that it had and goes on.
 /// </summary>
 internal sealed class EngineActor : ReceiveActor
 {
@@ -27,6 +28,7 @@ internal sealed class EngineActor : ReceiveActor
             }
             catch (Exception exception)
             {
+                var lost = request is not (WriteCheckpoint or SealCheckpoint) || exception is not (IOException or UnauthorizedAccessException);
                 Sender.Tell(new EngineFailed
                 {
                     RunId = request.RunId,
@@ -35,9 +37,10 @@ internal sealed class EngineActor : ReceiveActor
                     Role = WorkerActor.NameOf(role),
                     Kind = FailureCause.Of(exception),
                     Message = $"{request.GetType().Name} on the {WorkerActor.NameOf(role)} worker: {exception.Message}",
-                    EngineLost = true,
+                    EngineLost = lost,
                 });
-                throw;
+                if (lost)
+                    throw;
             }
         });
     }

@@ -136,11 +136,12 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
         if (!slot.DropCurrent)
             work.Asker.Tell(reply);
         if (reply is EngineFailed failed)
-        {
             log.Warning("the {0} engine of run '{1}' failed: {2}", NameOf(role), reply.RunId, failed.Message);
+        if (reply is EngineFailed { EngineLost: true } lost)
+        {
             slot.Ending = true;
             slot.FailuresInARow++;
-            FailWaiting(slot, failed.Message);
+            FailWaiting(slot, lost.Message);
         }
         else
         {

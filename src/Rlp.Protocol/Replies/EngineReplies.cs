@@ -50,7 +50,7 @@ public sealed record EngineDescribed : IEngineReply
     [ProtoMember(9)] public WeightTicket[] Older { get; init; } = [];
 }
 
-/// <summary>An engine call threw. The engine is disposed (<see cref="EngineLost"/>) unless the request never reached it.</summary>
+/// <summary>An engine call threw. The engine is disposed (<see cref="EngineLost"/>) unless the request never reached it, or a disk refused its checkpoint.</summary>
 [ProtoContract]
 public sealed record EngineFailed : IEngineReply
 {

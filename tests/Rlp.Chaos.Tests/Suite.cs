@@ -1,0 +1,8 @@
+namespace Rlp.Chaos.Tests;
+
+internal static class Suite
+{
+    /// <summary>Each takes half a minute and more: together they are too long for every change.</summary>
+    public static void Further(bool further) => Assert.SkipWhen(
+        further && Environment.GetEnvironmentVariable("RLP_CHAOS_ALL") is null, "a longer suite; RLP_CHAOS_ALL=1 runs it");
+}
