@@ -219,7 +219,7 @@ internal sealed partial class TrainingRunActor
                 recovery.Lost($"lane {work.Command.Lane} on node {work.Node}", 0);
             work.Command = work.Command with { Attempt = ++nextAttempt };
             work.Sent();
-            lanes.Tell(work.Command);
+            large.Tell(lanes, work.Command);
         }
     }
 }
