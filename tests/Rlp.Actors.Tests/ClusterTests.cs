@@ -72,16 +72,21 @@ public sealed class ClusterTests : IDisposable
         await gate.Reached;
 
         var report = await cluster["a"].Runs.ReportAsync("r");
-        cluster.Kill(victim switch
+        var killed = victim switch
         {
             "boss" => report.Node,
             "trainer" => report.Workers.Single(w => w.Role == "learner").Node,
             _ => victim,
-        });
+        };
+        cluster.Kill(killed);
         gate.Open();
 
-        var witness = cluster[victim == "b" ? "a" : "b"];
-        await SeriesIsThatOfOneNodeAsync(witness, recipe);
+        await SeriesIsThatOfOneNodeAsync(cluster["b"], recipe);
+        var events = cluster["b"].Journal.Events("r");
+        if (victim == "trainer")
+            Assert.Contains("learner", Assert.Single(events.OfType<NodeLost>(), lost => lost.Node == killed).Roles);
+        if (victim is "trainer" or "boss")
+            Assert.Contains(events.OfType<RunRecovered>(), r => r.Cause.Contains(victim == "boss" ? "the run's entity" : $"node {killed} with learner"));
     }
 
     [Fact]
@@ -185,6 +190,8 @@ public sealed class ClusterTests : IDisposable
 
         await cluster.AddAsync("late", false, Training);
         await SeriesIsThatOfOneNodeAsync(cluster["boss"], Recipes.Full());
+        var joined = Assert.Single(cluster["boss"].Journal.Events("r").OfType<NodeJoined>());
+        Assert.Equal(("late", true), (joined.Node, joined.Roles.ToHashSet().SetEquals(["data", "learner", "ema"])));
     }
 
     private static async Task<List<TestNode>> AddOneOfEachRoleAsync(TestCluster cluster)
