@@ -47,6 +47,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
         Receive<ExecuteLane>(Begin);
         Receive<ClusterEvent.MemberRemoved>(removed =>
         {
+            large.Forget(removed.Member.Address);
             if (!removed.Member.Equals(scoring))
                 return;
             scoring = null;
@@ -65,6 +66,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
             if (large.Take(part, Sender) is { } whole)
                 Receive(whole);
         });
+        Receive<PartTaken>(large.GoOn);
         Receive<LargeMessages.DropLost>(_ => large.Drop());
         Receive<IEngineReply>(reply =>
         {

@@ -116,6 +116,7 @@ internal sealed partial class TrainingRunActor
     private void LoseNode(Member node)
     {
         leased.Remove(node.Address);
+        large.Forget(node.Address);
         var roles = seats.On(node);
         foreach (var role in roles)
             seats.Release(role);

@@ -164,6 +164,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             if (large.Take(part, Sender) is { } whole)
                 ReceiveCommand(whole);
         });
+        Command<PartTaken>(large.GoOn);
         Command<LargeMessages.DropLost>(_ => large.Drop());
         Command<Watch>(_ => NameWhatIsStuck());
         Command<CloseTimeout>(_ =>

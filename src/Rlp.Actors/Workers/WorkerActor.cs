@@ -68,6 +68,7 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
             if (large.Take(part, Sender) is { } whole)
                 Receive(whole);
         });
+        Receive<PartTaken>(large.GoOn);
         Receive<LargeMessages.DropLost>(_ => large.Drop());
     }
 

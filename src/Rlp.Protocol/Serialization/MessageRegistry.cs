@@ -103,6 +103,7 @@ public static class MessageRegistry
         ("snapshot-state/1", typeof(SnapshotState)),
         ("fork-run/1", typeof(ForkRun)),
         ("message-part/1", typeof(MessagePart)),
+        ("part-taken/1", typeof(PartTaken)),
     ];
 
     private static readonly FrozenDictionary<string, Type> Types = Messages.ToFrozenDictionary(m => m.Manifest, m => m.Type);

@@ -9,7 +9,6 @@ using Rlp.Actors.Runs;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Runs;
-using Rlp.Training.Recipes;
 
 namespace Rlp.Actors.Tests.Hosting;
 
