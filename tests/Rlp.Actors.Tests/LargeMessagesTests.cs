@@ -34,7 +34,12 @@ public sealed class LargeMessagesTests : IAsyncLifetime
         }
     }
 
-    private static ApplyRlpStep Large(long id) => new() { RunId = "r", RequestId = id, Groups = [new WireGroup { Position = new WirePosition { Prefix = new int[200_000] } }] };
+    private static ApplyRlpStep Large(long id) => new()
+    {
+        RunId = "r",
+        RequestId = id,
+        Groups = [new WireGroup { Position = new WirePosition { Prefix = new int[200_000] } }],
+    };
 
     private static CloseEngine Small(long id) => new() { RunId = "r", RequestId = id };
 

@@ -70,7 +70,12 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
 
     private static string Reason(HttpContext http) => $"a request from {http.Connection.RemoteIpAddress}";
 
-    private static object? Changed(RunStopped stopped) => stopped.Status == RunStatus.Absent ? null : new { Run = stopped.RunId, Status = stopped.Status.ToString().ToLowerInvariant(), CheckpointStep = stopped.Checkpoint?.Step };
+    private static object? Changed(RunStopped stopped) => stopped.Status == RunStatus.Absent ? null : new
+    {
+        Run = stopped.RunId,
+        Status = stopped.Status.ToString().ToLowerInvariant(),
+        CheckpointStep = stopped.Checkpoint?.Step,
+    };
 
     private async Task<object?> ViewAsync(HttpContext http)
     {
@@ -98,7 +103,9 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
     }
 
     private Task Digests(HttpContext http) => AnswerTo(http, "application/jsonl", () => Task.FromResult(
-        Journal().Events(Run(http)) is { Count: > 0 } events ? string.Concat(events.OfType<StepApplied>().Select(e => Line(StepDigest.Of(e)))) : null));
+        Journal().Events(Run(http)) is { Count: > 0 } events
+            ? string.Concat(events.OfType<StepApplied>().Select(e => Line(StepDigest.Of(e))))
+            : null));
 
     private async Task<object?> SubmitAsync(HttpContext http)
     {
@@ -134,7 +141,8 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
             }
             else
             {
-                await Refuse(http, StatusCodes.Status404NotFound, FailureKind.Configuration, $"there is no run '{Run(http)}' in the journal of this cluster");
+                var message = $"there is no run '{Run(http)}' in the journal of this cluster";
+                await Refuse(http, StatusCodes.Status404NotFound, FailureKind.Configuration, message);
             }
         }
         catch (RunRefusedException e)

@@ -8,9 +8,9 @@ using Rlp.Protocol.Parts;
 namespace Rlp.Actors.Serialization;
 
 /// <summary>
-/// Messages of any size, from and to one actor: what remoting would drop as too large for a frame goes in parts and is taken as if it had come
-/// whole. Few parts are on their way at a time, because heartbeats take the same one. A message of which a part is lost is lost; who asked for it
-/// asks again.
+/// Messages of any size, from and to one actor: what remoting would drop as too large for a frame goes in parts and is taken as if it had
+/// come whole. Few parts are on their way at a time, because heartbeats take the same one. A message of which a part is lost is lost; who
+/// asked for it asks again.
 /// </summary>
 internal sealed class LargeMessages(IActorContext context)
 {
@@ -45,7 +45,8 @@ internal sealed class LargeMessages(IActorContext context)
     private bool looking;
 
     /// <summary>A quarter of a frame leaves room for what a message has besides its tokens, and for Akka's envelopes.</summary>
-    private readonly int partBytes = (int)(context.System.Settings.Config.GetByteSize("akka.remote.dot-netty.tcp.maximum-frame-size")!.Value / 4);
+    private readonly int partBytes =
+        (int)(context.System.Settings.Config.GetByteSize("akka.remote.dot-netty.tcp.maximum-frame-size")!.Value / 4);
 
     /// <summary>Messages to one receiver come in the order in which they are sent by this method, whatever their size.</summary>
     public void Tell(ICanTell receiver, IRunMessage message)
@@ -95,7 +96,8 @@ internal sealed class LargeMessages(IActorContext context)
     }
 
     /// <summary>A node is gone: nothing waits behind what was on its way there.</summary>
-    public void Forget(Address node) => sendings.RemoveAll(s => s.Receiver is ActorSelection { Anchor: var anchor } && anchor.Path.Address.Equals(node));
+    public void Forget(Address node) =>
+        sendings.RemoveAll(s => s.Receiver is ActorSelection { Anchor: var anchor } && anchor.Path.Address.Equals(node));
 
     /// <summary>Drops what is lost.</summary>
     public void Drop()
@@ -105,7 +107,7 @@ internal sealed class LargeMessages(IActorContext context)
             log.Warning("{0} messages came in part only and are dropped; they will be asked for again", lost);
         foreach (var stuck in sendings.Where(s => Stopwatch.GetElapsedTime(s.LastAt) >= LostAfter).ToArray())
         {
-            log.Warning("{0} took no part of a message for {1}; the rest of it is dropped, and it will be asked for again", stuck.Receiver, LostAfter);
+            log.Warning("{0} took no part of a message for {1}; the rest is dropped, and it will be asked for again", stuck.Receiver, LostAfter);
             stuck.Parts.Clear();
             Send(stuck);
         }

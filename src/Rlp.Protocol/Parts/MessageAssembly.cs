@@ -3,14 +3,17 @@ using Rlp.Protocol.Serialization;
 namespace Rlp.Protocol.Parts;
 
 /// <summary>
-/// Puts messages together from their parts. A sender's parts come in the order in which they were sent, so it has one message here at a time:
-/// where the next one begins, what is missing of the one before is lost. Nothing is reserved for what is only announced.
+/// Puts messages together from their parts. A sender's parts come in the order in which they were sent, so it has one message here at a
+/// time: where the next one begins, what is missing of the one before is lost. Nothing is reserved for what is only announced.
 /// </summary>
-/// <param name="maximumBytes">Of all incomplete messages together. A step of the paper's size, 512 x 16 thoughts of 2,048 tokens, takes 120 MiB.</param>
+/// <param name="maximumBytes">
+/// Of all incomplete messages together. A step of the paper's size, 512 x 16 thoughts of 2,048 tokens, takes 120 MiB.
+/// </param>
 /// <param name="maximumMessages">That are incomplete at the same time.</param>
-public sealed class MessageAssembly<TSender>(TimeProvider time, long maximumBytes = 1 << 30, int maximumMessages = 1024) where TSender : notnull
+public sealed class MessageAssembly<TSender>(TimeProvider time, long maximumBytes = 1 << 30, int maximumMessages = 1024)
+    where TSender : notnull
 {
-    /// <summary>A message of which nothing has come for so long is lost: its sender's node is gone, or the actor that took its first parts was another.</summary>
+    /// <summary>A message of which nothing has come for so long is lost: its sender, or its sender's node, is gone.</summary>
     public static readonly TimeSpan LostAfter = TimeSpan.FromSeconds(30);
 
     private sealed class Message(MessagePart first)
@@ -32,7 +35,9 @@ public sealed class MessageAssembly<TSender>(TimeProvider time, long maximumByte
     public bool IsEmpty => messages.Count == 0;
 
     /// <summary>The message whose last part this is; null where others are to follow.</summary>
-    /// <exception cref="InvalidDataException">The part does not follow the one before it, there is no room for it, or the parts are no message of their run.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The part does not follow the one before it, there is no room for it, or the parts are no message of their run.
+    /// </exception>
     public IRunMessage? Take(TSender sender, MessagePart part)
     {
         if (!messages.TryGetValue(sender, out var message) || message.First.Id != part.Id)
@@ -58,7 +63,8 @@ public sealed class MessageAssembly<TSender>(TimeProvider time, long maximumByte
         messages.Remove(sender);
         try
         {
-            return MessageRegistry.Deserialize(part.Manifest, message.Bytes.GetBuffer().AsMemory(0, (int)message.Bytes.Length)) is IRunMessage whole && whole.RunId == part.RunId
+            var bytes = message.Bytes.GetBuffer().AsMemory(0, (int)message.Bytes.Length);
+            return MessageRegistry.Deserialize(part.Manifest, bytes) is IRunMessage whole && whole.RunId == part.RunId
                 ? whole
                 : throw Refusal(sender, part, "it is not a message of that run");
         }
@@ -86,5 +92,6 @@ public sealed class MessageAssembly<TSender>(TimeProvider time, long maximumByte
         : null;
 
     private static InvalidDataException Refusal(TSender sender, MessagePart part, string reason) =>
-        new($"part {part.Index} of {part.Count} of '{part.Manifest}' for run '{part.RunId}' from {sender} is refused with its message: {reason}");
+        new($"part {part.Index} of {part.Count} of '{part.Manifest}' for run '{part.RunId}' from {sender} "
+            + $"is refused with its message: {reason}");
 }

@@ -4,8 +4,8 @@ using Rlp.Protocol.Serialization;
 namespace Rlp.Protocol.Parts;
 
 /// <summary>
-/// A part of a message that is too large to be sent as one. The parts of a message have its keys, so that they go where it would go, and come
-/// in their order or not at all.
+/// A part of a message that is too large to be sent as one. The parts of a message have its keys, so that they go where it would go, and
+/// come in their order or not at all.
 /// </summary>
 [ProtoContract]
 public sealed record MessagePart : IRunMessage, ILaneMessage
