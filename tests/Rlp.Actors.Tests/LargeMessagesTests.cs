@@ -63,7 +63,8 @@ public sealed class LargeMessagesTests : IAsyncLifetime
 
     private async Task<T> NextAsync<T>() => Assert.IsType<T>(await inbox.ReceiveAsync(TimeSpan.FromSeconds(30)));
 
-    private async Task NothingComesAsync() => await Assert.ThrowsAsync<TimeoutException>(() => inbox.ReceiveAsync(TimeSpan.FromMilliseconds(300)));
+    private async Task NothingComesAsync() =>
+        await Assert.ThrowsAsync<TimeoutException>(() => inbox.ReceiveAsync(TimeSpan.FromMilliseconds(300)));
 
     [Fact]
     public async Task Two_parts_are_on_their_way_at_a_time_and_what_follows_comes_after_them()
