@@ -1,8 +1,8 @@
-using Akka.Actor;
+using System.Collections.Concurrent;
+using Rlp.Actors.Hosting;
 using Rlp.Actors.Runs;
-using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
-using Rlp.Protocol.Replies;
+using Rlp.Protocol.Parts;
 using Rlp.Protocol.Runs;
 using Rlp.Training.Recipes;
 
@@ -28,8 +28,7 @@ public sealed class ClusterTests : IDisposable
     {
         await using var cluster = new TestCluster(folder.Path, new FakeEngines());
         await cluster.AddAsync("boss", true);
-        foreach (var role in Enum.GetValues<Role>())
-            await cluster.AddAsync(role.ToString(), false, role);
+        await AddOneOfEachRoleAsync(cluster);
 
         await CompletesAsync(cluster["Data"], Recipes.Full());
     }
@@ -82,16 +81,21 @@ public sealed class ClusterTests : IDisposable
         await gate.Reached;
 
         var report = await cluster["a"].Runs.ReportAsync("r");
-        cluster.Kill(victim switch
+        var killed = victim switch
         {
             "boss" => report.Node,
             "trainer" => report.Workers.Single(w => w.Role == "learner").Node,
             _ => victim,
-        });
+        };
+        cluster.Kill(killed);
         gate.Open();
 
-        var witness = cluster[victim == "b" ? "a" : "b"];
-        await SeriesIsThatOfOneNodeAsync(witness, recipe);
+        await SeriesIsThatOfOneNodeAsync(cluster["b"], recipe);
+        var events = cluster["b"].Journal.Events("r");
+        if (victim == "trainer")
+            Assert.Contains("learner", Assert.Single(events.OfType<NodeLost>(), lost => lost.Node == killed).Roles);
+        if (victim is "trainer" or "boss")
+            Assert.Contains(events.OfType<RunRecovered>(), r => r.Cause.Contains(victim == "boss" ? "the run's entity" : $"node {killed} with learner"));
     }
 
     [Fact]
@@ -136,14 +140,52 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_message_of_several_megabytes_passes_between_nodes()
+    public async Task A_step_whose_messages_fit_no_frame_has_the_series_of_one_node()
     {
-        await using var cluster = new TestCluster(folder.Path, new FakeEngines());
-        await cluster.AddAsync("a", true);
-        var other = Akka.Cluster.Cluster.Get((await cluster.AddAsync("b", false)).System).SelfAddress;
-        var asked = new AcquireLease { RunId = "r", MemoryBytes = { ["all"] = long.MaxValue / 2 }, Remedy = new string('x', 1_000_000) };
-        var refused = await cluster["a"].System.ActorSelection($"{other}/user/node").Ask<LeaseRefused>(asked, TimeSpan.FromSeconds(60));
-        Assert.Contains(asked.Remedy, refused.Message);
+        var parted = new ConcurrentDictionary<string, int>();
+        await using var cluster = await OfSmallFramesAsync(part =>
+        {
+            if (part.Count > 4) // of which a frame has room for four
+                parted[part.Manifest] = part.Count;
+            return false;
+        });
+        await SeriesIsThatOfOneNodeAsync(cluster["boss"], Long, LongWinded());
+        Assert.Equal(LongMessages, parted.Keys.Order());
+    }
+
+    [Fact]
+    public async Task A_part_that_is_lost_on_the_way_costs_nothing_but_time()
+    {
+        var lost = new ConcurrentDictionary<string, int>();
+        await using var cluster = await OfSmallFramesAsync(
+            part => part.Index == 1 && lost.TryAdd(part.Manifest, 0),
+            options => options with { EngineDeadline = TimeSpan.FromSeconds(2), Retries = 100 });
+        await SeriesIsThatOfOneNodeAsync(cluster["boss"], Long, LongWinded());
+        Assert.Equal(LongMessages, lost.Keys.Order());
+    }
+
+    /// <summary>All messages that hold the tokens of a step.</summary>
+    private static readonly string[] LongMessages =
+    [
+        "apply-ntp-step/1", "apply-rlp-step/1", "data-loaded/1", "execute-lane/1", "lane-completed/1", "sample-thoughts/1", "score-positions/1", "thoughts-sampled/1",
+    ];
+
+    private static readonly Recipe Long = Recipes.Full(pretrain: 2, cpt: 1, rlp: 3, lanes: 1);
+
+    private static FakeEngines LongWinded() => new() { PrefixTokens = 40_000, ThoughtTokens = 4_000 };
+
+    /// <summary>Nodes of one role each whose frames are of Akka's own size, with a run at work; parts for which the function is true never come.</summary>
+    private async Task<TestCluster> OfSmallFramesAsync(Func<MessagePart, bool> lost, Func<NodeOptions, NodeOptions>? with = null)
+    {
+        var cluster = new TestCluster(folder.Path, LongWinded())
+        {
+            With = options => (with ?? (o => o))(options with { Settings = options.Settings + "\nakka.remote.dot-netty.tcp.maximum-frame-size = 128000b" }),
+        };
+        TestNode[] nodes = [await cluster.AddAsync("boss", true), .. await AddOneOfEachRoleAsync(cluster)];
+        foreach (var node in nodes)
+            RoundTripMailbox.Lose(node.System, message => message is MessagePart part && lost(part));
+        await cluster["boss"].Runs.SubmitAsync("r", Long);
+        return cluster;
     }
 
     [Fact]
@@ -157,6 +199,16 @@ public sealed class ClusterTests : IDisposable
 
         await cluster.AddAsync("late", false, Training);
         await SeriesIsThatOfOneNodeAsync(cluster["boss"], Recipes.Full());
+        var joined = Assert.Single(cluster["boss"].Journal.Events("r").OfType<NodeJoined>(), j => j.Node == "late");
+        Assert.Equal(["data", "ema", "learner"], joined.Roles.Order());
+    }
+
+    private static async Task<List<TestNode>> AddOneOfEachRoleAsync(TestCluster cluster)
+    {
+        var nodes = new List<TestNode>();
+        foreach (var role in Enum.GetValues<Role>())
+            nodes.Add(await cluster.AddAsync(role.ToString(), false, role));
+        return nodes;
     }
 
     private async Task CompletesAsync(TestNode from, Recipe recipe)
@@ -165,7 +217,7 @@ public sealed class ClusterTests : IDisposable
         await SeriesIsThatOfOneNodeAsync(from, recipe);
     }
 
-    private async Task SeriesIsThatOfOneNodeAsync(TestNode witness, Recipe recipe)
+    private async Task SeriesIsThatOfOneNodeAsync(TestNode witness, Recipe recipe, FakeEngines? engines = null)
     {
         for (var waited = 0; waited < 60_000; waited += 50)
         {
@@ -175,7 +227,7 @@ public sealed class ClusterTests : IDisposable
                 break;
             await Task.Delay(50);
         }
-        Assert.Equal(await TestNode.Uninterrupted(other.Path, recipe), TestNode.Series(witness.Journal, "r"));
+        Assert.Equal(await TestNode.Uninterrupted(other.Path, recipe, engines), TestNode.Series(witness.Journal, "r"));
         Assert.Equal(RunStatus.Completed, witness.Journal.State("r").Status);
     }
 }

@@ -37,6 +37,10 @@ internal sealed class FakeEngines : IEngineFactory
     /// <summary>What a network is said to hold, in elements.</summary>
     public long Elements { get; init; } = 1000;
 
+    public int PrefixTokens { get; init; } = 3;
+
+    public int ThoughtTokens { get; init; } = 5;
+
     public StageMemory Memory(Recipe recipe) => new(
         [new MemoryPart("weights and moments", 4 * Elements * sizeof(float), "a smaller model"), new MemoryPart("teacher", Elements * sizeof(float), "a smaller model")],
         [new MemoryPhase("nothing", [])]);
@@ -146,7 +150,7 @@ internal sealed class FakeEngines : IEngineFactory
             Fakes.Called($"{context.Stage.Id} data", from.Document);
             var size = context.Stage.BatchSize;
             var to = new DataCursor(from.Document + size, 0);
-            int[] Tokens(int i) => [.. Enumerable.Range(0, 3).Select(t => (int)((from.Document + i) * 7 + t) % 10)];
+            int[] Tokens(int i) => [.. Enumerable.Range(0, Fakes.PrefixTokens).Select(t => (int)((from.Document + i) * 7 + t) % 10)];
             return context.Stage.Rlp is null
                 ? new StepData(from, to, [.. Enumerable.Range(0, size).Select(Tokens)], [])
                 : new StepData(from, to, [], [.. Enumerable.Range(0, size).Select(i => new GroupPosition(i, Tokens(i), i % 10))]);
@@ -284,10 +288,10 @@ internal sealed class FakeEngines : IEngineFactory
             return new EvaluationResult(Number(evaluated), 0.01, Number(Hash(evaluated)), 0.02, -0.5, -1.5, 4, [new EvaluationSample("1+2=", "3", "3", "3", -0.1, -2)]);
         }
 
-        private static SampledThought Thought(string policy, long step, GroupPosition position, int member)
+        private SampledThought Thought(string policy, long step, GroupPosition position, int member)
         {
             var digest = Hash($"{policy} {step} {position.Group} {member} {string.Join(",", position.Prefix)}");
-            int[] tokens = [.. digest[..5].Select(c => c % 10)];
+            int[] tokens = [.. Enumerable.Range(0, Fakes.ThoughtTokens).Select(i => digest[i % digest.Length] % 10)];
             return new SampledThought(tokens, [.. tokens.Select(t => -t / 10f)], member % 2 == 0, -Number(digest));
         }
     }

@@ -25,12 +25,22 @@ public sealed class RoundTripMailbox(Settings settings, Config config) : Mailbox
     /// <summary>The paths of a system's actors with the types of the messages that went through their bytes on the way to them.</summary>
     public static ICollection<(string Receiver, Type Message)> SeenBy(ActorSystem system) => Seen.GetOrCreateValue(system).Keys;
 
-    public override IMessageQueue Create(IActorRef owner, ActorSystem system) => new RoundTripQueue(Seen.GetOrCreateValue(system));
+    /// <summary>Messages for which this is true never come. Asked on many threads.</summary>
+    public static void Lose(ActorSystem system, Func<IRlpMessage, bool> lost) => Lost.AddOrUpdate(system, lost);
 
-    private sealed class RoundTripQueue(ConcurrentDictionary<(string Receiver, Type Message), int> seen) : UnboundedDequeMessageQueue, IMessageQueue
+    private static readonly ConditionalWeakTable<ActorSystem, Func<IRlpMessage, bool>> Lost = [];
+
+    public override IMessageQueue Create(IActorRef owner, ActorSystem system) => new RoundTripQueue(system, Seen.GetOrCreateValue(system));
+
+    private sealed class RoundTripQueue(ActorSystem system, ConcurrentDictionary<(string Receiver, Type Message), int> seen) : UnboundedDequeMessageQueue, IMessageQueue
     {
-        void IMessageQueue.Enqueue(IActorRef receiver, Envelope envelope) =>
-            Enqueue(receiver, envelope.Message is IRlpMessage message ? Copy(receiver, message, envelope.Sender) : envelope);
+        void IMessageQueue.Enqueue(IActorRef receiver, Envelope envelope)
+        {
+            if (envelope.Message is not IRlpMessage message)
+                Enqueue(receiver, envelope);
+            else if (!(Lost.TryGetValue(system, out var lost) && lost(message)))
+                Enqueue(receiver, Copy(receiver, message, envelope.Sender));
+        }
 
         private Envelope Copy(IActorRef receiver, IRlpMessage message, IActorRef sender)
         {

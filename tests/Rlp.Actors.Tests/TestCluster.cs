@@ -13,6 +13,9 @@ internal sealed class TestCluster(string folder, FakeEngines engines) : IAsyncDi
 
     public FakeEngines Engines => engines;
 
+    /// <summary>What is otherwise than usual on its nodes.</summary>
+    public Func<NodeOptions, NodeOptions> With { get; init; } = options => options;
+
     public TestNode this[string name] => nodes.Last(n => n.Options.Name == name);
 
     /// <summary>Starts a node and waits until it is a member; the first one begins the cluster.</summary>
@@ -20,7 +23,7 @@ internal sealed class TestCluster(string folder, FakeEngines engines) : IAsyncDi
     {
         var port = FreePort();
         seed ??= $"127.0.0.1:{port}";
-        var node = await TestNode.StartAsync(TestNode.OptionsFor(folder, engines) with
+        var node = await TestNode.StartAsync(With(TestNode.OptionsFor(folder, engines) with
         {
             Name = name,
             Port = port,
@@ -35,7 +38,7 @@ internal sealed class TestCluster(string folder, FakeEngines engines) : IAsyncDi
                 StableAfter = TimeSpan.FromSeconds(1),
                 SplitBrain = SplitBrainStrategy.KeepMajority,
             },
-        });
+        }));
         nodes.Add(node);
         var cluster = Akka.Cluster.Cluster.Get(node.System);
         await TestNode.EventuallyAsync(() => Task.FromResult(cluster.SelfMember.Status == Akka.Cluster.MemberStatus.Up), $"{name} is up");

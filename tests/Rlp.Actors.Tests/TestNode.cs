@@ -138,9 +138,9 @@ internal sealed class TestNode : IAsyncDisposable
         [.. journal.Events(runId).OfType<StepApplied>().Select(s => $"{s.Stage} {s.Step} v{s.PolicyVersion} {s.Loss:R} {s.GradNorm:R} {s.RewardMean:R} {s.ParametersSha256} {s.ThoughtsSha256} {s.InputTokens}")];
 
     /// <summary>The series of an uninterrupted run.</summary>
-    public static async Task<IReadOnlyList<string>> Uninterrupted(string folder, Recipe recipe)
+    public static async Task<IReadOnlyList<string>> Uninterrupted(string folder, Recipe recipe, FakeEngines? engines = null)
     {
-        await using var node = await StartAsync(OptionsFor(folder, new FakeEngines()));
+        await using var node = await StartAsync(OptionsFor(folder, engines ?? new FakeEngines()));
         var progress = await node.RunAsync("whole", recipe);
         Assert.Equal(RunStatus.Completed, Assert.IsType<RunEnded>(progress[^1]).Status);
         return Series(node.Journal, "whole");

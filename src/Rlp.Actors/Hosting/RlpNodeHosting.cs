@@ -138,8 +138,8 @@ public static class RlpNodeHosting
                 singleton-proxy.singleton-identification-interval = 100ms
                 distributed-data.gossip-interval = 200ms
               }
-              # The groups of a lane, or of a step on their way to the learner, are one message.
-              remote.dot-netty.tcp.maximum-frame-size = 33554432b
+              # What is larger goes in parts; the transport's buffers hold whole frames, and heartbeats wait for them.
+              remote.dot-netty.tcp.maximum-frame-size = 4MiB
               coordinated-shutdown {
                 run-by-clr-shutdown-hook = off # the host decides when the node ends: a signal must not take it from under a run that commits its checkpoint
                 phases.cluster-exiting.timeout = 2s

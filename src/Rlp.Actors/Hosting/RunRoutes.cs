@@ -48,26 +48,41 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
         routes.MapPost("/runs/{run}/resume", Resume);
     }
 
-    private Task Members(HttpContext http) => AnswerTo(http, () => Task.FromResult<object>(runs().Members()));
+    private Task Members(HttpContext http) => AnswerTo(http, () => Task.FromResult<object?>(runs().Members()));
 
     private Task Show(HttpContext http) => AnswerTo(http, () => ViewAsync(http));
 
     private Task Submit(HttpContext http) => AnswerTo(http, () => SubmitAsync(http));
 
-    private Task Resume(HttpContext http) => AnswerTo(http, async () => await runs().ResumeAsync(Run(http), http.RequestAborted));
+    private Task Resume(HttpContext http) => AnswerTo(http, async () =>
+    {
+        try
+        {
+            return await runs().ResumeAsync(Run(http), http.RequestAborted);
+        }
+        catch (RunRefusedException) when (Journal().Events(Run(http)).Count == 0)
+        {
+            return null;
+        }
+    });
 
     private static string Run(HttpContext http) => (string)http.Request.RouteValues["run"]!;
 
     private static string Reason(HttpContext http) => $"a request from {http.Connection.RemoteIpAddress}";
 
-    private static object Changed(RunStopped stopped) => new { Run = stopped.RunId, Status = stopped.Status.ToString().ToLowerInvariant(), CheckpointStep = stopped.Checkpoint?.Step };
+    private static object? Changed(RunStopped stopped) => stopped.Status == RunStatus.Absent ? null : new
+    {
+        Run = stopped.RunId,
+        Status = stopped.Status.ToString().ToLowerInvariant(),
+        CheckpointStep = stopped.Checkpoint?.Step,
+    };
 
-    private async Task<object> ViewAsync(HttpContext http)
+    private async Task<object?> ViewAsync(HttpContext http)
     {
         var runId = Run(http);
         var state = Journal().State(runId);
         if (state.Status == RunStatus.Absent)
-            throw new RunRefusedException(FailureKind.Configuration, $"there is no run '{runId}' in the journal of this cluster");
+            return null;
         // Only an entity that is at work has something to add; to ask another one would wake it.
         return RunView.Of(state, state.Status == RunStatus.Running ? await AtWorkAsync(runId, http.RequestAborted) : null);
     }
@@ -87,20 +102,12 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
         }
     }
 
-    private async Task Digests(HttpContext http)
-    {
-        var events = Journal().Events(Run(http));
-        if (events.Count == 0)
-        {
-            await Refuse(http, new RunRefusedException(FailureKind.Configuration, $"there is no run '{Run(http)}' in the journal of this cluster"));
-            return;
-        }
-        http.Response.ContentType = "application/jsonl";
-        foreach (var step in events.OfType<StepApplied>())
-            await http.Response.WriteAsync(JsonSerializer.Serialize(StepDigest.Of(step), RunView.Json) + "\n", http.RequestAborted);
-    }
+    private Task Digests(HttpContext http) => AnswerTo(http, "application/jsonl", () => Task.FromResult(
+        Journal().Events(Run(http)) is { Count: > 0 } events
+            ? string.Concat(events.OfType<StepApplied>().Select(e => Line(StepDigest.Of(e))))
+            : null));
 
-    private async Task<object> SubmitAsync(HttpContext http)
+    private async Task<object?> SubmitAsync(HttpContext http)
     {
         var submission = await JsonSerializer.DeserializeAsync<RunSubmission>(http.Request.Body, RunView.Json, http.RequestAborted);
         if (submission?.RunId is not { Length: > 0 } runId)
@@ -117,33 +124,48 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
 
     private RunJournal Journal() => new(options.Journal);
 
-    private static async Task AnswerTo(HttpContext http, Func<Task<object>> answer)
+    private static string Line(object value) => JsonSerializer.Serialize(value, RunView.Json) + "\n";
+
+    private static Task AnswerTo(HttpContext http, Func<Task<object?>> answer) =>
+        AnswerTo(http, "application/json", async () => await answer() is { } found ? Line(found) : null);
+
+    /// <summary>Null is the answer about a run that does not exist.</summary>
+    private static async Task AnswerTo(HttpContext http, string contentType, Func<Task<string?>> answer)
     {
         try
         {
-            var found = await answer();
-            http.Response.ContentType = "application/json";
-            await http.Response.WriteAsync(JsonSerializer.Serialize(found, RunView.Json) + "\n", http.RequestAborted);
+            if (await answer() is { } found)
+            {
+                http.Response.ContentType = contentType;
+                await http.Response.WriteAsync(found, http.RequestAborted);
+            }
+            else
+            {
+                var message = $"there is no run '{Run(http)}' in the journal of this cluster";
+                await Refuse(http, StatusCodes.Status404NotFound, FailureKind.Configuration, message);
+            }
         }
         catch (RunRefusedException e)
         {
-            await Refuse(http, e);
+            await Refuse(http, StatusOf(e.Kind), e.Kind, e.Message);
         }
         catch (Exception e) when (e is JsonException or ArgumentException or BadHttpRequestException)
         {
-            await Refuse(http, new RunRefusedException(FailureKind.Configuration, e.Message));
+            await Refuse(http, StatusOf(FailureKind.Configuration), FailureKind.Configuration, e.Message);
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is InvalidDataException or JournalUnavailableException)
         {
-            await Refuse(http, new RunRefusedException(FailureKind.Infrastructure, e.Message));
+            await Refuse(http, StatusOf(FailureKind.Infrastructure), FailureKind.Infrastructure, e.Message);
         }
     }
 
-    private static Task Refuse(HttpContext http, RunRefusedException refusal)
+    private static int StatusOf(FailureKind kind) =>
+        kind == FailureKind.Infrastructure ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status409Conflict;
+
+    private static Task Refuse(HttpContext http, int status, FailureKind kind, string message)
     {
-        http.Response.StatusCode = refusal.Kind == FailureKind.Infrastructure ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status409Conflict;
+        http.Response.StatusCode = status;
         http.Response.ContentType = "application/json";
-        var body = new RouteRefusal(refusal.Kind.ToString().ToLowerInvariant(), refusal.Message);
-        return http.Response.WriteAsync(JsonSerializer.Serialize(body, RunView.Json) + "\n", http.RequestAborted);
+        return http.Response.WriteAsync(Line(new RouteRefusal(kind.ToString().ToLowerInvariant(), message)), http.RequestAborted);
     }
 }

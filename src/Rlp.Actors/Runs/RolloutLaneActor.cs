@@ -1,7 +1,9 @@
 using Akka.Actor;
 using Akka.Cluster;
 using Rlp.Actors.Nodes;
+using Rlp.Actors.Serialization;
 using Rlp.Protocol.Commands;
+using Rlp.Protocol.Parts;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
 using Rlp.Training.Recipes;
@@ -26,6 +28,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
     }
 
     private readonly Cluster cluster = Cluster.Get(Context.System);
+    private readonly LargeMessages large = new(Context);
     private readonly IActorRef runs;
 
     /// <summary>The opening that each role's worker was told of last.</summary>
@@ -47,6 +50,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
         Receive<ExecuteLane>(Begin);
         Receive<ClusterEvent.MemberRemoved>(removed =>
         {
+            large.Forget(removed.Member.Address);
             if (!removed.Member.Equals(scoring))
                 return;
             scoring = null;
@@ -60,6 +64,13 @@ internal sealed class RolloutLaneActor : ReceiveActor
                 foreach (var work in works.Where(w => w.Scored is null))
                     Score(work);
         });
+        Receive<MessagePart>(part =>
+        {
+            if (large.Take(part, Sender) is { } whole)
+                Receive(whole);
+        });
+        Receive<PartTaken>(large.GoOn);
+        Receive<LargeMessages.DropLost>(_ => large.Drop());
         Receive<IEngineReply>(reply =>
         {
             if (works.Find(w => w.RequestId == reply.RequestId) is not { } work)
@@ -167,7 +178,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
                 Self);
             opened[role] = command.Opening;
         }
-        worker.Tell(request, Self);
+        large.Tell(worker, request);
     }
 
     private void Deliver(Work work, ThoughtsSampled sampled, PositionsScored scored)
@@ -175,7 +186,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
         var done = work.Command;
         var evidence = done.Positions.Select((p, i) => (p.Group, scored.TeacherEvidence[i])).ToDictionary();
         works.Remove(work);
-        runs.Tell(new LaneCompleted
+        large.Tell(runs, new LaneCompleted
         {
             RunId = done.RunId,
             Stage = done.Stage,

@@ -116,6 +116,7 @@ internal sealed partial class TrainingRunActor
     private void LoseNode(Member node)
     {
         leased.Remove(node.Address);
+        large.Forget(node.Address);
         var roles = seats.On(node);
         foreach (var role in roles)
             seats.Release(role);
@@ -226,7 +227,7 @@ internal sealed partial class TrainingRunActor
                 recovery.Lost($"lane {work.Command.Lane} on node {work.Node}", 0);
             work.Command = work.Command with { Attempt = ++nextAttempt };
             work.Sent();
-            lanes.Tell(work.Command);
+            large.Tell(lanes, work.Command);
         }
     }
 }

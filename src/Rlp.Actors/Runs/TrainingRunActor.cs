@@ -8,11 +8,13 @@ using Akka.Persistence;
 using Rlp.Actors.Hosting;
 using Rlp.Actors.Journals;
 using Rlp.Actors.Nodes;
+using Rlp.Actors.Serialization;
 using Rlp.Actors.Workers;
 using Rlp.Models;
 using Rlp.Protocol;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
+using Rlp.Protocol.Parts;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Queries;
 using Rlp.Protocol.Replies;
@@ -61,6 +63,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     private readonly RunSeats seats;
     private readonly HashSet<Address> leased = [];
     private readonly ILoggingAdapter log = Context.GetLogger();
+    private readonly LargeMessages large = new(Context);
     private readonly HashSet<IActorRef> subscribers = [];
     private readonly List<IActorRef> stoppers = [];
     private readonly Dictionary<long, EngineCall> calls = [];
@@ -157,6 +160,13 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         Command<ClusterEvent.CurrentClusterState>(_ => { });
         Command<EngineFailed>(Lose);
         Command<IEngineReply>(Take);
+        Command<MessagePart>(part =>
+        {
+            if (large.Take(part, Sender) is { } whole)
+                ReceiveCommand(whole);
+        });
+        Command<PartTaken>(large.GoOn);
+        Command<LargeMessages.DropLost>(_ => large.Drop());
         Command<Watch>(_ => NameWhatIsStuck());
         Command<WriteAgain>(_ => TryToWrite());
         Command<CloseTimeout>(_ =>
@@ -539,7 +549,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     {
         var call = new EngineCall(role, node, request(++nextRequestId));
         calls.Add(nextRequestId, call);
-        seats.Worker(role, node).Tell(call.Request, Self);
+        large.Tell(seats.Worker(role, node), call.Request);
     }
 
     /// <summary>Hands events to the journal; the continuation runs when all of them are durable and applied.</summary>
@@ -681,7 +691,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             Teacher = execution.Tickets.GetValueOrDefault((Execution.Teacher, step.PolicyVersion)),
         });
         laneWork[(step.Step, lane.Lane)] = work;
-        lanes.Tell(work.Command);
+        large.Tell(lanes, work.Command);
     }
 
     private void Learn(StepPlanned step)
@@ -1019,13 +1029,13 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             if (calls.ContainsKey(call.Request.RequestId) && call.IsOverdue(options.EngineDeadline))
             {
                 if (Retry($"{call.Request.GetType().Name} of stage '{execution.Stage}'{AtStep()}", FailureKind.Infrastructure, $"no answer from {NodeSupervisor.PathOf(call.Role)} within {options.EngineDeadline}"))
-                    seats.Worker(call.Role, call.Node).Tell(call.Request, Self); // the same id: a worker that has it does it once
+                    large.Tell(seats.Worker(call.Role, call.Node), call.Request); // the same id: a worker that has it does it once
             }
         }
         foreach (var (key, work) in laneWork.ToArray())
         {
             if (work.IsUnanswered(options.LaneStartWithin))
-                lanes.Tell(work.Command); // on its way to a node that is gone; a lane that has it does it once
+                large.Tell(lanes, work.Command); // on its way to a node that is gone; a lane that has it does it once
             if (work.IsSlow(options.WarnAfter))
                 Notice($"lane {key.Lane} of step {work.Command.Step} has been at work since {work.Since:u} {(work.Node == "" ? "and no node has begun it" : $"on node {work.Node}")}; {LastEvent}");
             if (laneWork.ContainsKey(key) && work.IsOverdue(options.EngineDeadline))
@@ -1034,7 +1044,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
                 if (!Retry(what, FailureKind.Infrastructure, $"no result within {options.EngineDeadline}"))
                     return;
                 work.Command = work.Command with { Attempt = ++nextAttempt };
-                lanes.Tell(work.Command);
+                large.Tell(lanes, work.Command);
             }
         }
     }

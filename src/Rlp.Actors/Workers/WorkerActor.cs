@@ -1,7 +1,9 @@
 using Akka.Actor;
 using Akka.Event;
 using Rlp.Actors.Hosting;
+using Rlp.Actors.Serialization;
 using Rlp.Protocol.Commands;
+using Rlp.Protocol.Parts;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Queries;
 using Rlp.Protocol.Replies;
@@ -38,6 +40,7 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
     private readonly Dictionary<string, Slot> slots = [];
     private readonly List<IActorRef> drainers = [];
     private readonly ILoggingAdapter log = Context.GetLogger();
+    private readonly LargeMessages large = new(Context);
     private DateTimeOffset idleSince = DateTimeOffset.UtcNow;
     private bool draining;
     private long done;
@@ -60,6 +63,13 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
         Receive<IEngineReply>(Forward);
         Receive<Terminated>(t => Ended(t.ActorRef));
         Receive<Replace>(r => EndPause(r.RunId));
+        Receive<MessagePart>(part =>
+        {
+            if (large.Take(part, Sender) is { } whole)
+                Receive(whole);
+        });
+        Receive<PartTaken>(large.GoOn);
+        Receive<LargeMessages.DropLost>(_ => large.Drop());
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -134,7 +144,7 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
         idleSince = DateTimeOffset.UtcNow;
         slot.Current = null;
         if (!slot.DropCurrent)
-            work.Asker.Tell(reply);
+            large.Tell(work.Asker, reply);
         if (reply is EngineFailed failed)
             log.Warning("the {0} engine of run '{1}' failed: {2}", NameOf(role), reply.RunId, failed.Message);
         if (reply is EngineFailed { EngineLost: true } lost)

@@ -66,7 +66,7 @@ internal sealed class ClusterClient : IDisposable
         using (answer)
         {
             var text = await answer.Content.ReadAsStringAsync();
-            if (answer.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.ServiceUnavailable && Refusal(text) is { } refusal)
+            if (answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Conflict or HttpStatusCode.ServiceUnavailable && Refusal(text) is { } refusal)
                 throw new RunRefusedException(Enum.Parse<FailureKind>(refusal.Kind, ignoreCase: true), refusal.Message);
             throw new RunRefusedException(
                 answer.StatusCode == HttpStatusCode.Unauthorized ? FailureKind.Configuration : FailureKind.Infrastructure, $"{node} refuses {method} {path}: {(int)answer.StatusCode} {text.Trim()}");

@@ -3,6 +3,7 @@ using ProtoBuf;
 using ProtoBuf.Meta;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
+using Rlp.Protocol.Parts;
 using Rlp.Protocol.Queries;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
@@ -101,6 +102,8 @@ public static class MessageRegistry
         ("run-snapshot/1", typeof(RunSnapshot)),
         ("snapshot-state/1", typeof(SnapshotState)),
         ("fork-run/1", typeof(ForkRun)),
+        ("message-part/1", typeof(MessagePart)),
+        ("part-taken/1", typeof(PartTaken)),
     ];
 
     private static readonly FrozenDictionary<string, Type> Types = Messages.ToFrozenDictionary(m => m.Manifest, m => m.Type);
