@@ -127,6 +127,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
             PolicyVersion = command.PolicyVersion,
             Positions = command.Positions,
             Policy = command.Policy,
+            TraceParent = command.TraceParent,
         });
     }
 
@@ -146,6 +147,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
             PolicyVersion = command.PolicyVersion,
             Positions = command.Positions,
             Teacher = command.Teacher,
+            TraceParent = command.TraceParent,
         });
     }
 

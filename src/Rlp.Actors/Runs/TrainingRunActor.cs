@@ -8,6 +8,7 @@ using Akka.Persistence;
 using Rlp.Actors.Hosting;
 using Rlp.Actors.Journals;
 using Rlp.Actors.Nodes;
+using Rlp.Actors.Telemetry;
 using Rlp.Actors.Workers;
 using Rlp.Models;
 using Rlp.Protocol;
@@ -81,6 +82,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     private bool adopting;
     private string lastEvent = "";
     private readonly RecoveryClock recovery = new();
+    private readonly StepTraces traces;
     private readonly Dictionary<UniqueAddress, long> heard = [];
     private readonly List<(EngineCall Call, EngineDescribed Found)> found = [];
     private RunAction? busy;
@@ -114,6 +116,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         runFolder = options.RunFolder(runId);
         checkpoints = new RunCheckpoints(runFolder);
         seats = new RunSeats(runId, Context.System);
+        traces = new StepTraces(runId);
 
         RecoverFromJournal();
 
@@ -199,6 +202,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     protected override void PostStop()
     {
         cluster.Unsubscribe(Self);
+        traces.Abandon();
         runLock?.Dispose();
         base.PostStop();
     }
@@ -488,7 +492,14 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
                     Learn(learn.Step);
                     break;
                 case RunAction.UpdateTeacher update:
-                    Ask(Role.Ema, id => new UpdateTeacher { RunId = runId, RequestId = id, Step = update.Step, Policy = execution.Newest(Execution.Policy) });
+                    Ask(Role.Ema, id => new UpdateTeacher
+                    {
+                        RunId = runId,
+                        RequestId = id,
+                        Step = update.Step,
+                        Policy = execution.Newest(Execution.Policy),
+                        TraceParent = traces.ParentOf(execution.Stage!, update.Step),
+                    });
                     break;
                 case RunAction.FinishStep:
                     FinishStep();
@@ -545,7 +556,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     {
         options.OnJournal?.Invoke(events, false);
         persisting = true;
-        var started = Stopwatch.GetTimestamp();
+        var (started, since) = (Stopwatch.GetTimestamp(), DateTimeOffset.UtcNow);
         var left = events.Count;
         PersistAll(events, e =>
         {
@@ -558,6 +569,8 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             options.OnJournal?.Invoke(events, true);
             FailPoint.ReachDurable(events);
             timings = timings with { Journal = timings.Journal + Seconds(started) };
+            NodeTelemetry.JournalSeconds.Record(Seconds(started));
+            traces.Journaled(events, since);
             then();
         });
     }
@@ -591,6 +604,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     {
         calls.Clear();
         laneWork.Clear();
+        traces.Abandon();
         prefetching = null;
         announceOpen = true;
         var own = !change.Comparing && change.Checkpoint?.Stage == change.Stage;
@@ -679,6 +693,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             RecipeJson = state.RecipeJson,
             Policy = execution.Tickets.GetValueOrDefault((Execution.Policy, step.PolicyVersion)),
             Teacher = execution.Tickets.GetValueOrDefault((Execution.Teacher, step.PolicyVersion)),
+            TraceParent = traces.ParentOf(step.Stage, step.Step),
         });
         laneWork[(step.Step, lane.Lane)] = work;
         lanes.Tell(work.Command);
@@ -686,14 +701,15 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
 
     private void Learn(StepPlanned step)
     {
+        var trace = traces.ParentOf(step.Stage, step.Step);
         if (step.Lanes.Length == 0)
         {
             var documents = execution.DataAt(step.CursorFrom)!.Documents;
-            Ask(Role.Learner, id => new ApplyNtpStep { RunId = runId, RequestId = id, Step = step.Step, Documents = documents });
+            Ask(Role.Learner, id => new ApplyNtpStep { RunId = runId, RequestId = id, Step = step.Step, Documents = documents, TraceParent = trace });
             return;
         }
         var groups = RunDecisions.GroupsInOrder(execution).ToArray();
-        Ask(Role.Learner, id => new ApplyRlpStep { RunId = runId, RequestId = id, Step = step.Step, Groups = groups });
+        Ask(Role.Learner, id => new ApplyRlpStep { RunId = runId, RequestId = id, Step = step.Step, Groups = groups, TraceParent = trace });
     }
 
     private void FinishStep()
@@ -722,7 +738,9 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     {
         execution = decision.Execution;
         busy = null;
-        if (!decision.Replayed) // replaying up to the step that fails is no progress: it would be tried for ever
+        if (decision.Replayed)
+            traces.End(decision.Applied.Step, replayed: true);
+        else // replaying up to the step that fails is no progress: it would be tried for ever
             failures.Clear();
         if (state.Status == RunStatus.Running)
         {
@@ -827,6 +845,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
                 TakePublished((EngineDone)reply);
                 break;
             case LoadData:
+                traces.Loaded(((DataLoaded)reply).From, call.Since);
                 TakeData((DataLoaded)reply);
                 return;
             case ApplyNtpStep or ApplyRlpStep:
@@ -981,6 +1000,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             Fail(kind, $"{what} failed {count} times: {reason}");
             return false;
         }
+        NodeTelemetry.Troubles.Add(1, new("run", runId), new("what", "retry"));
         Notice($"{what} failed ({kind.ToString().ToLowerInvariant()}): {reason}; it is issued again ({count} of {options.Retries})");
         return true;
     }
@@ -1009,7 +1029,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         foreach (var call in calls.Values.ToArray())
         {
             if (call.IsSlow(options.WarnAfter))
-                Notice($"{call.Request.GetType().Name}{AtStep()} has been with {NodeSupervisor.PathOf(call.Role)} since {call.Since:u} on node {ClusterNodes.NameOf(call.Node)}; {LastEvent}");
+                NoticeSlow($"{call.Request.GetType().Name}{AtStep()} has been with {NodeSupervisor.PathOf(call.Role)} since {call.Since:u} on node {ClusterNodes.NameOf(call.Node)}; {LastEvent}");
             if (calls.ContainsKey(call.Request.RequestId) && call.IsOverdue(options.EngineDeadline))
             {
                 if (Retry($"{call.Request.GetType().Name} of stage '{execution.Stage}'{AtStep()}", FailureKind.Infrastructure, $"no answer from {NodeSupervisor.PathOf(call.Role)} within {options.EngineDeadline}"))
@@ -1021,7 +1041,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             if (work.IsUnanswered(options.LaneStartWithin))
                 lanes.Tell(work.Command); // on its way to a node that is gone; a lane that has it does it once
             if (work.IsSlow(options.WarnAfter))
-                Notice($"lane {key.Lane} of step {work.Command.Step} has been at work since {work.Since:u} {(work.Node == "" ? "and no node has begun it" : $"on node {work.Node}")}; {LastEvent}");
+                NoticeSlow($"lane {key.Lane} of step {work.Command.Step} has been at work since {work.Since:u} {(work.Node == "" ? "and no node has begun it" : $"on node {work.Node}")}; {LastEvent}");
             if (laneWork.ContainsKey(key) && work.IsOverdue(options.EngineDeadline))
             {
                 var what = $"lane {key.Lane} of step {work.Command.Step} of stage '{work.Command.Stage}'";
@@ -1092,6 +1112,12 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     {
         log.Warning("run '{0}': {1}", runId, message);
         Publish(new RunNotice { RunId = runId, Message = message });
+    }
+
+    private void NoticeSlow(string message)
+    {
+        NodeTelemetry.Troubles.Add(1, new("run", runId), new("what", "slow"));
+        Notice(message);
     }
 
     private void Publish(IRunProgress progress)
