@@ -114,7 +114,7 @@ internal sealed class NodeEndpoint(NodeOptions options, NodeCredentials credenti
             await Refuse(http, StatusCodes.Status413PayloadTooLarge, "this request has no body");
             return;
         }
-        if (!credentials.Admits(request.Headers.Authorization.ToString()))
+        if (routes.All(r => r.NeedsToken(request)) && !credentials.Admits(request.Headers.Authorization.ToString()))
         {
             http.Response.Headers.WWWAuthenticate = "Bearer";
             await Refuse(http, StatusCodes.Status401Unauthorized, "the token is missing or wrong (node.token-file must hold the same on every node)");

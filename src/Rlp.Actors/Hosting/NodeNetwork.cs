@@ -2,6 +2,7 @@ using Akka.Event;
 using Akka.Hosting;
 using Akka.Remote.Transport.DotNetty;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Rlp.Actors.Weights;
 using Rlp.Training.Weights;
 
@@ -15,10 +16,12 @@ internal sealed class NodeNetwork : IDisposable
     private readonly NodeEndpoint? endpoint;
     private readonly HttpWeightChannel? channel;
     private readonly WeightRoutes? routes;
+    private HealthCheckService? health;
 
     /// <exception cref="InvalidOperationException">As <see cref="NodeCredentials.Load"/>.</exception>
     /// <param name="runs">How the endpoint's requests about runs reach them, once the node is started.</param>
-    public NodeNetwork(NodeOptions options, Func<RunClient> runs)
+    /// <param name="more">What else the endpoint answers.</param>
+    public NodeNetwork(NodeOptions options, Func<RunClient> runs, IEnumerable<INodeRoutes>? more = null)
     {
         credentials = NodeCredentials.Load(options);
         if (options.HttpPort is null)
@@ -29,7 +32,7 @@ internal sealed class NodeNetwork : IDisposable
         channel = new HttpWeightChannel(() => endpoint!.Address, credentials);
         Weights = new NodeWeights(channel, options.Transfers);
         routes = new WeightRoutes(Weights, options.WeightBytesPerSecond, refusals);
-        endpoint = new NodeEndpoint(options, credentials, refusals, [routes, new RunRoutes(runs, options)]);
+        endpoint = new NodeEndpoint(options, credentials, refusals, [routes, new RunRoutes(runs, options), new NodeHealth(() => health), .. more ?? []]);
     }
 
     public NodeWeights Weights { get; }
@@ -44,7 +47,13 @@ internal sealed class NodeNetwork : IDisposable
     public void AddTo(IServiceCollection services)
     {
         services.AddSingleton(_ => this); // by a factory, so that the host disposes it
-        if (endpoint is not null) services.AddHostedService(provider => provider.GetRequiredService<NodeNetwork>().endpoint!);
+        if (endpoint is null) return;
+        services.AddHealthChecks();
+        services.AddHostedService(provider =>
+        {
+            health = provider.GetRequiredService<HealthCheckService>();
+            return provider.GetRequiredService<NodeNetwork>().endpoint!;
+        });
     }
 
     /// <summary>Remoting with TLS on both sides where there is a certificate, and the refusals in the system's log.</summary>

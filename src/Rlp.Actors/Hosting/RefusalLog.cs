@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Akka.Event;
 using Microsoft.Extensions.Logging;
+using Rlp.Actors.Telemetry;
 using LogLevel = Microsoft.Extensions.Logging.LogLevel;
 
 namespace Rlp.Actors.Hosting;
@@ -24,6 +25,7 @@ internal sealed class RefusalLog : ILoggerProvider
 
     public void Add(string refusal)
     {
+        NodeTelemetry.Refusals.Add(1);
         string? summary = null;
         lock (gate)
         {

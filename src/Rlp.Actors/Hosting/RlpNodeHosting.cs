@@ -10,6 +10,7 @@ using Rlp.Actors.Journals;
 using Rlp.Actors.Nodes;
 using Rlp.Actors.Runs;
 using Rlp.Actors.Serialization;
+using Rlp.Actors.Telemetry;
 using Rlp.Actors.Workers;
 using Rlp.Protocol;
 using Rlp.Protocol.Payloads;
@@ -28,13 +29,14 @@ public static class RlpNodeHosting
     private const int Shards = 32;
 
     /// <summary>Adds the node to a host; <see cref="RunClient"/> is how the host's code speaks to it.</summary>
+    /// <param name="routes">What the node's HTTP endpoint answers besides weights, runs and its health.</param>
     /// <exception cref="JournalUnavailableException">The journal cannot be opened.</exception>
     /// <exception cref="InvalidOperationException"><see cref="NodeOptions.Security"/> does not fit the node's address.</exception>
-    public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options)
+    public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options, IEnumerable<INodeRoutes>? routes = null)
     {
         OpenMpWaiting.Prepare();
         RunClient? client = null;
-        var network = new NodeNetwork(options, () => client ?? throw new RunRefusedException(FailureKind.Infrastructure, "the node is starting; try again"));
+        var network = new NodeNetwork(options, () => client ?? throw new RunRefusedException(FailureKind.Infrastructure, "the node is starting; try again"), routes);
         network.AddTo(services);
         Dispatchers.FillPool(ThreadPlan.Of(options.Threads));
         Directory.CreateDirectory(options.RunsFolder);
@@ -67,6 +69,12 @@ public static class RlpNodeHosting
                 },
             })
             .WithShardingDistributedData(new ShardingDDataOptions { Durable = new DurableOptions { Keys = [] } });
+
+        NodeHealth.AddTo(builder, options).AddStartup((system, _) =>
+        {
+            var gauges = new NodeGauges(Akka.Cluster.Cluster.Get(system), options);
+            system.RegisterOnTermination(gauges.Dispose);
+        });
 
         var singleton = new ClusterSingletonOptions
         {

@@ -18,6 +18,9 @@ public sealed class RunJournal(JournalSettings settings)
     /// <summary>The database as messages name it.</summary>
     public string Name => settings.Name;
 
+    /// <summary>Reaches the database and reads a row.</summary>
+    public void Ping() => _ = Rows("SELECT sequence_number FROM journal LIMIT 1", null, row => row.GetInt64(0)).FirstOrDefault();
+
     /// <summary>Every run with its state, ordered by id.</summary>
     public IReadOnlyList<(string RunId, RunState State)> Runs() => [.. RunIds().Select(id => (id, State(id)))];
 

@@ -138,6 +138,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
             PolicyVersion = command.PolicyVersion,
             Positions = command.Positions,
             Policy = command.Policy,
+            TraceParent = command.TraceParent,
         });
     }
 
@@ -157,6 +158,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
             PolicyVersion = command.PolicyVersion,
             Positions = command.Positions,
             Teacher = command.Teacher,
+            TraceParent = command.TraceParent,
         });
     }
 

@@ -5,6 +5,7 @@ using Akka.Pattern;
 using Akka.Persistence;
 using Rlp.Actors.Hosting;
 using Rlp.Actors.Journals;
+using Rlp.Actors.Telemetry;
 using Rlp.Protocol;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Events;
@@ -171,6 +172,7 @@ internal sealed partial class TrainingRunActor
     /// </summary>
     private void Retreat(string what, Exception cause, bool writing)
     {
+        NodeTelemetry.JournalFailures.Add(1);
         var outage = outages.Begin(runId);
         outage.Attempts++;
         outage.Writing = writing;

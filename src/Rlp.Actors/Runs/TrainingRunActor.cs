@@ -9,6 +9,7 @@ using Rlp.Actors.Hosting;
 using Rlp.Actors.Journals;
 using Rlp.Actors.Nodes;
 using Rlp.Actors.Serialization;
+using Rlp.Actors.Telemetry;
 using Rlp.Actors.Workers;
 using Rlp.Models;
 using Rlp.Protocol;
@@ -62,6 +63,9 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     private readonly Cluster cluster = Cluster.Get(Context.System);
     private readonly RunSeats seats;
     private readonly HashSet<Address> leased = [];
+
+    /// <summary>Nodes that have been up since this entity began, or came up after that.</summary>
+    private readonly HashSet<UniqueAddress> met;
     private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly LargeMessages large = new(Context);
     private readonly HashSet<IActorRef> subscribers = [];
@@ -84,6 +88,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     private bool adopting;
     private string lastEvent = "";
     private readonly RecoveryClock recovery = new();
+    private readonly StepTraces traces;
     private readonly Dictionary<UniqueAddress, long> heard = [];
     private readonly List<(EngineCall Call, EngineDescribed Found)> found = [];
     private RunAction? busy;
@@ -117,6 +122,8 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         runFolder = options.RunFolder(runId);
         checkpoints = new RunCheckpoints(runFolder);
         seats = new RunSeats(runId, Context.System);
+        traces = new StepTraces(runId);
+        met = [.. cluster.State.Members.Where(m => m.Status == MemberStatus.Up).Select(m => m.UniqueAddress)];
 
         RecoverFromJournal();
 
@@ -131,7 +138,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         Command<ClusterEvent.MemberRemoved>(removed => LoseNode(removed.Member));
         Command<ClusterEvent.MemberUp>(up =>
         {
-            if (active && !ending)
+            if (met.Add(up.Member.UniqueAddress) && active && !ending)
                 Note(new NodeJoined
                 {
                     RunId = runId,
@@ -210,6 +217,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     protected override void PostStop()
     {
         cluster.Unsubscribe(Self);
+        traces.Abandon();
         runLock?.Dispose();
         base.PostStop();
     }
@@ -500,7 +508,14 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
                     Learn(learn.Step);
                     break;
                 case RunAction.UpdateTeacher update:
-                    Ask(Role.Ema, id => new UpdateTeacher { RunId = runId, RequestId = id, Step = update.Step, Policy = execution.Newest(Execution.Policy) });
+                    Ask(Role.Ema, id => new UpdateTeacher
+                    {
+                        RunId = runId,
+                        RequestId = id,
+                        Step = update.Step,
+                        Policy = execution.Newest(Execution.Policy),
+                        TraceParent = traces.ParentOf(execution.Stage!, update.Step),
+                    });
                     break;
                 case RunAction.FinishStep:
                     FinishStep();
@@ -557,7 +572,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     {
         options.OnJournal?.Invoke(events, false);
         persisting = true;
-        var started = Stopwatch.GetTimestamp();
+        var (started, since) = (Stopwatch.GetTimestamp(), DateTimeOffset.UtcNow);
         var left = events.Count;
         PersistAll(events, e =>
         {
@@ -570,6 +585,8 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             options.OnJournal?.Invoke(events, true);
             FailPoint.ReachDurable(events);
             timings = timings with { Journal = timings.Journal + Seconds(started) };
+            NodeTelemetry.JournalSeconds.Record(Seconds(started));
+            traces.Journaled(events, since);
             then();
         });
     }
@@ -601,6 +618,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     {
         calls.Clear();
         laneWork.Clear();
+        traces.Abandon();
         prefetching = null;
         announceOpen = true;
         var own = !change.Comparing && change.Checkpoint?.Stage == change.Stage;
@@ -689,6 +707,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             RecipeJson = state.RecipeJson,
             Policy = execution.Tickets.GetValueOrDefault((Execution.Policy, step.PolicyVersion)),
             Teacher = execution.Tickets.GetValueOrDefault((Execution.Teacher, step.PolicyVersion)),
+            TraceParent = traces.ParentOf(step.Stage, step.Step),
         });
         laneWork[(step.Step, lane.Lane)] = work;
         large.Tell(lanes, work.Command);
@@ -696,14 +715,15 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
 
     private void Learn(StepPlanned step)
     {
+        var trace = traces.ParentOf(step.Stage, step.Step);
         if (step.Lanes.Length == 0)
         {
             var documents = execution.DataAt(step.CursorFrom)!.Documents;
-            Ask(Role.Learner, id => new ApplyNtpStep { RunId = runId, RequestId = id, Step = step.Step, Documents = documents });
+            Ask(Role.Learner, id => new ApplyNtpStep { RunId = runId, RequestId = id, Step = step.Step, Documents = documents, TraceParent = trace });
             return;
         }
         var groups = RunDecisions.GroupsInOrder(execution).ToArray();
-        Ask(Role.Learner, id => new ApplyRlpStep { RunId = runId, RequestId = id, Step = step.Step, Groups = groups });
+        Ask(Role.Learner, id => new ApplyRlpStep { RunId = runId, RequestId = id, Step = step.Step, Groups = groups, TraceParent = trace });
     }
 
     private void FinishStep()
@@ -732,7 +752,9 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     {
         execution = decision.Execution;
         busy = null;
-        if (!decision.Replayed) // replaying up to the step that fails is no progress: it would be tried for ever
+        if (decision.Replayed)
+            traces.End(decision.Applied.Step, replayed: true);
+        else // replaying up to the step that fails is no progress: it would be tried for ever
             failures.Clear();
         if (state.Status == RunStatus.Running)
         {
@@ -837,6 +859,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
                 TakePublished((EngineDone)reply);
                 break;
             case LoadData:
+                traces.Loaded(((DataLoaded)reply).From, call.Since);
                 TakeData((DataLoaded)reply);
                 return;
             case ApplyNtpStep or ApplyRlpStep:
@@ -997,6 +1020,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             Fail(kind, $"{what} failed {count} times: {reason}");
             return false;
         }
+        NodeTelemetry.Troubles.Add(1, new("run", runId), new("what", "retry"));
         Notice($"{what} failed ({kind.ToString().ToLowerInvariant()}): {reason}; it is issued again ({count} of {options.Retries})");
         return true;
     }
@@ -1025,7 +1049,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         foreach (var call in calls.Values.ToArray())
         {
             if (call.IsSlow(options.WarnAfter))
-                Notice($"{call.Request.GetType().Name}{AtStep()} has been with {NodeSupervisor.PathOf(call.Role)} since {call.Since:u} on node {ClusterNodes.NameOf(call.Node)}; {LastEvent}");
+                NoticeSlow($"{call.Request.GetType().Name}{AtStep()} has been with {NodeSupervisor.PathOf(call.Role)} since {call.Since:u} on node {ClusterNodes.NameOf(call.Node)}; {LastEvent}");
             if (calls.ContainsKey(call.Request.RequestId) && call.IsOverdue(options.EngineDeadline))
             {
                 if (Retry($"{call.Request.GetType().Name} of stage '{execution.Stage}'{AtStep()}", FailureKind.Infrastructure, $"no answer from {NodeSupervisor.PathOf(call.Role)} within {options.EngineDeadline}"))
@@ -1037,7 +1061,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             if (work.IsUnanswered(options.LaneStartWithin))
                 large.Tell(lanes, work.Command); // on its way to a node that is gone; a lane that has it does it once
             if (work.IsSlow(options.WarnAfter))
-                Notice($"lane {key.Lane} of step {work.Command.Step} has been at work since {work.Since:u} {(work.Node == "" ? "and no node has begun it" : $"on node {work.Node}")}; {LastEvent}");
+                NoticeSlow($"lane {key.Lane} of step {work.Command.Step} has been at work since {work.Since:u} {(work.Node == "" ? "and no node has begun it" : $"on node {work.Node}")}; {LastEvent}");
             if (laneWork.ContainsKey(key) && work.IsOverdue(options.EngineDeadline))
             {
                 var what = $"lane {key.Lane} of step {work.Command.Step} of stage '{work.Command.Stage}'";
@@ -1108,6 +1132,12 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     {
         log.Warning("run '{0}': {1}", runId, message);
         Publish(new RunNotice { RunId = runId, Message = message });
+    }
+
+    private void NoticeSlow(string message)
+    {
+        NodeTelemetry.Troubles.Add(1, new("run", runId), new("what", "slow"));
+        Notice(message);
     }
 
     private void Publish(IRunProgress progress)

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Rlp.Actors.Hosting;
+using Rlp.Actors.Telemetry;
 using Rlp.Training.Weights;
 
 namespace Rlp.Actors.Weights;
@@ -99,6 +100,7 @@ internal sealed class WeightRoutes(NodeWeights weights, long bytesPerSecond, Ref
                 await http.Response.Body.WriteAsync(buffer.AsMemory(0, count), http.RequestAborted);
                 sent += count;
                 Interlocked.Add(ref bytesSent, count);
+                NodeTelemetry.WeightBytes.Add(count);
             }
         }
         finally

@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using Akka.Actor;
 using Akka.Event;
 using Rlp.Actors.Hosting;
 using Rlp.Actors.Serialization;
+using Rlp.Actors.Telemetry;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Parts;
 using Rlp.Protocol.Payloads;
@@ -126,14 +128,30 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
             slots.Remove(runId);
     }
 
-    private static void Pump(Slot slot)
+    private void Pump(Slot slot)
     {
         if (slot is not { Child: { } child, Ending: false, Current: null } || !slot.Waiting.TryDequeue(out var work))
             return;
         slot.Current = work;
         slot.DropCurrent = false;
         slot.Since = DateTimeOffset.UtcNow;
+        NodeTelemetry.Busy.Add(1, RoleTag);
         child.Tell(work.Request);
+    }
+
+    private KeyValuePair<string, object?> RoleTag => new("role", NameOf(role));
+
+    /// <summary>The call is over: measured, and a part of its step's trace.</summary>
+    private void Measure(Work work, DateTimeOffset since, string outcome)
+    {
+        var call = work.Request.GetType().Name;
+        NodeTelemetry.Busy.Add(-1, RoleTag);
+        NodeTelemetry.CallSeconds.Record((DateTimeOffset.UtcNow - since).TotalSeconds, RoleTag, new("call", call), new("outcome", outcome));
+        ActivityContext.TryParse(work.Request.TraceParent, null, isRemote: true, out var parent);
+        using var activity = NodeTelemetry.Source.StartActivity(
+            ActivityKind.Consumer, parent, [new("rlp.run", work.Request.RunId), new("rlp.node", options.Name), new("rlp.call", call)], startTime: since, name: NameOf(role));
+        if (outcome != "done")
+            activity?.SetStatus(ActivityStatusCode.Error, outcome);
     }
 
     private void Forward(IEngineReply reply)
@@ -143,6 +161,7 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
         done++;
         idleSince = DateTimeOffset.UtcNow;
         slot.Current = null;
+        Measure(work, slot.Since, reply is EngineFailed ? "failed" : "done");
         if (!slot.DropCurrent)
             large.Tell(work.Asker, reply);
         if (reply is EngineFailed failed)
@@ -185,6 +204,7 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
         if (slot.Current is { } lost)
         {
             slot.Current = null;
+            Measure(lost, slot.Since, "lost");
             if (!slot.DropCurrent && slot.Closing.Count == 0)
                 lost.Asker.Tell(Failed(lost.Request, "the engine ended during the call", engineLost: true));
         }

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Rlp.Actors.Hosting;
 using Rlp.Cli.Configuration;
 using Rlp.Cli.Runs;
+using Rlp.Cli.Telemetry;
 
 namespace Rlp.Cli.Commands;
 
@@ -15,7 +16,7 @@ internal static class NodeCommand
 
     public static Command Create()
     {
-        var config = new Option<string>("--config") { Description = "The node's configuration (HOCON): the keys node, cluster, weights, journal and runs of hocon/rlp.hocon.", Required = true };
+        var config = new Option<string>("--config") { Description = "The node's configuration (HOCON): the keys node, cluster, weights, telemetry, journal and runs of hocon/rlp.hocon.", Required = true };
         var set = new Option<string[]>("--set") { Description = "Overrides one key: --set node.threads=1. May be repeated." };
         var drain = new Option<double>("--drain-seconds")
         {
@@ -35,9 +36,10 @@ internal static class NodeCommand
 
     private static async Task<int> Run(string config, string[] overrides, TimeSpan drainWithin)
     {
-        var options = NodeSettingsMapping.ToClusterOptions(RecipeFile.LoadNode(config, overrides, nothingElse: true));
+        var settings = RecipeFile.LoadNode(config, overrides, nothingElse: true);
+        var options = NodeSettingsMapping.ToClusterOptions(settings);
         NativeLibrary.Load();
-        using var host = NodeHost.Build(options);
+        using var host = NodeHost.Build(options, new NodeMonitoring(settings));
         await host.StartAsync();
         var system = host.Services.GetRequiredService<ActorSystem>();
         var client = host.Services.GetRequiredService<RunClient>();

@@ -55,6 +55,12 @@ public sealed record NodeSettings
     /// <summary>What the node sends to others at most, in bytes; 0 is no limit.</summary>
     public long WeightBytesPerSecond { get; init; }
 
+    /// <summary>The OTLP collector that gets traces and metrics; null: none.</summary>
+    public Uri? OtlpEndpoint { get; init; }
+
+    /// <summary>Share of the steps in [0, 1] that are traced.</summary>
+    public double TraceRatio { get; init; } = 1;
+
     /// <summary>Null: the file journal.db in <see cref="Runs"/>.</summary>
     public JournalSettings? Journal { get; init; }
 

@@ -51,7 +51,7 @@ public static partial class RecipeFile
         return node;
     }
 
-    private static readonly string[] NodeSections = ["node", "cluster", "weights", "journal", "runs"];
+    private static readonly string[] NodeSections = ["node", "cluster", "weights", "telemetry", "journal", "runs"];
 
     private static (EffectiveSettings Settings, RecipeReader Reader) Read(
         string path, string text, IReadOnlyList<string> overrides, List<ConfigurationProblem> problems)

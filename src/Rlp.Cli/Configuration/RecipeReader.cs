@@ -68,7 +68,19 @@ public sealed class RecipeReader(SettingsReader keys)
         }),
         HeartbeatPause = TimeSpan.FromSeconds(keys.Number("cluster.heartbeat-pause", NumberBounds.Positive)),
         StableAfter = TimeSpan.FromSeconds(keys.Number("cluster.stable-after", NumberBounds.Positive)),
+        OtlpEndpoint = OtlpEndpoint(),
+        TraceRatio = keys.Number("telemetry.trace-ratio", NumberBounds.Share),
     };
+
+    private Uri? OtlpEndpoint()
+    {
+        const string key = "telemetry.otlp-endpoint";
+        var text = keys.Text(key);
+        if (text.Length == 0) return null;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https") return uri;
+        keys.Refuse(key, $"'{key}' is '{text}'; expected the URL of a collector, such as http://127.0.0.1:4317");
+        return null;
+    }
 
     private static bool IsAddress(string text) =>
         text.LastIndexOf(':') is > 0 and var colon && ushort.TryParse(text[(colon + 1)..], out var port) && port > 0;

@@ -1,3 +1,4 @@
+using Rlp.Cli.Telemetry;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Replies;
@@ -42,6 +43,7 @@ internal sealed class RunMetrics : IDisposable
 
     public void Record(IRunProgress progress)
     {
+        RunGauges.Record(progress);
         switch (progress)
         {
             case StepProgress { Replayed: false } step:

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using ProtoBuf;
 using Rlp.Protocol.Payloads;
 
@@ -7,6 +8,9 @@ namespace Rlp.Protocol.Commands;
 public interface IEngineRequest : IRunMessage
 {
     long RequestId { get; }
+
+    /// <summary>The step's trace that the call belongs to (W3C traceparent); empty: none.</summary>
+    string TraceParent => "";
 }
 
 /// <summary>
@@ -64,6 +68,8 @@ public sealed record SampleThoughts : IEngineRequest
 
     /// <summary>The policy of that version; null: the one published on the worker's own node.</summary>
     [ProtoMember(6)] public WeightTicket? Policy { get; init; }
+
+    [ProtoMember(7), DefaultValue("")] public string TraceParent { get; init; } = "";
 }
 
 [ProtoContract]
@@ -90,6 +96,8 @@ public sealed record ScorePositions : IEngineRequest
 
     /// <summary>The teacher of that version; null: the one published on the worker's own node.</summary>
     [ProtoMember(6)] public WeightTicket? Teacher { get; init; }
+
+    [ProtoMember(7), DefaultValue("")] public string TraceParent { get; init; } = "";
 }
 
 [ProtoContract]
@@ -99,6 +107,8 @@ public sealed record ApplyNtpStep : IEngineRequest
     [ProtoMember(2)] public long RequestId { get; init; }
     [ProtoMember(3)] public long Step { get; init; }
     [ProtoMember(4)] public WireDocument[] Documents { get; init; } = [];
+
+    [ProtoMember(5), DefaultValue("")] public string TraceParent { get; init; } = "";
 }
 
 [ProtoContract]
@@ -110,6 +120,8 @@ public sealed record ApplyRlpStep : IEngineRequest
 
     /// <summary>In the order of the group ids.</summary>
     [ProtoMember(4)] public WireGroup[] Groups { get; init; } = [];
+
+    [ProtoMember(5), DefaultValue("")] public string TraceParent { get; init; } = "";
 }
 
 [ProtoContract]
@@ -121,6 +133,8 @@ public sealed record UpdateTeacher : IEngineRequest
 
     /// <summary>The policy to follow; null: the newest published on the worker's own node.</summary>
     [ProtoMember(4)] public WeightTicket? Policy { get; init; }
+
+    [ProtoMember(5), DefaultValue("")] public string TraceParent { get; init; } = "";
 }
 
 /// <summary>Writes the role's part (policy or teacher) of a checkpoint into the folder that is being made.</summary>

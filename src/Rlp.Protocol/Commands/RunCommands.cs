@@ -67,6 +67,9 @@ public sealed record ExecuteLane : IRunMessage, ILaneMessage
     [ProtoMember(10)] public WeightTicket? Policy { get; init; }
     [ProtoMember(11)] public WeightTicket? Teacher { get; init; }
 
+    /// <summary>The step's trace (W3C traceparent); empty: none.</summary>
+    [ProtoMember(12), DefaultValue("")] public string TraceParent { get; init; } = "";
+
     public string LaneId => $"{RunId}/{Lane}";
 }
 
