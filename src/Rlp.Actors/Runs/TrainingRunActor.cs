@@ -417,6 +417,8 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
             starter.Tell(new RunAccepted { RunId = runId, Resumed = resumed });
             (starting, starter) = (null, ActorRefs.Nobody);
             active = true;
+            foreach (var what in (string[])["retry", "slow"])
+                NodeTelemetry.Troubles.Add(0, new("run", runId), new("what", what));
             execution = Execution.Nothing;
             failures.Clear();
             Context.SetReceiveTimeout(null);

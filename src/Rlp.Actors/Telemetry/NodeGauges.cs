@@ -12,12 +12,21 @@ internal sealed class NodeGauges : IDisposable
 
     public NodeGauges(Cluster cluster, NodeOptions options)
     {
+        ShowCounters();
         meter.CreateObservableGauge("rlp.cluster.members", () => Members(cluster), description: "Members of the cluster as this node sees it; state: up, unreachable, other");
         meter.CreateObservableGauge(
             "rlp.disk.free", () => new DriveInfo(Path.GetFullPath(options.RunsFolder)).AvailableFreeSpace, "By", "Free space where the runs folder lies");
     }
 
     public void Dispose() => meter.Dispose();
+
+    /// <summary>Counts of what seldom happens are shown before it does: a counter that appears with its first event shows no growth.</summary>
+    private static void ShowCounters()
+    {
+        NodeTelemetry.JournalFailures.Add(0);
+        NodeTelemetry.Refusals.Add(0);
+        NodeTelemetry.WeightBytes.Add(0);
+    }
 
     private static IEnumerable<Measurement<int>> Members(Cluster cluster)
     {
