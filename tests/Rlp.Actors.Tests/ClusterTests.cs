@@ -116,7 +116,7 @@ public sealed class ClusterTests : IDisposable
         await gate.Reached;
         var learner = (await cluster["boss"].Runs.ReportAsync("r")).Workers.Single(w => w.Role == "learner").Node;
 
-        var leaving = cluster[learner].Runs.DrainAsync(TimeSpan.FromSeconds(30));
+        var leaving = cluster[learner].Runs.Nodes.DrainAsync(learner, TimeSpan.FromSeconds(30));
         gate.Open();
         Assert.True(await leaving);
         await cluster[learner].DisposeAsync();

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Rlp.Actors.Hosting;
 
 /// <summary>Something that a node's HTTP endpoint answers. Its requests have passed the token.</summary>
-internal interface INodeRoutes
+public interface INodeRoutes
 {
     void Map(IEndpointRouteBuilder routes);
 

@@ -18,7 +18,8 @@ internal sealed class NodeNetwork : IDisposable
 
     /// <exception cref="InvalidOperationException">As <see cref="NodeCredentials.Load"/>.</exception>
     /// <param name="runs">How the endpoint's requests about runs reach them, once the node is started.</param>
-    public NodeNetwork(NodeOptions options, Func<RunClient> runs)
+    /// <param name="more">What else the endpoint answers.</param>
+    public NodeNetwork(NodeOptions options, Func<RunClient> runs, IEnumerable<INodeRoutes>? more = null)
     {
         credentials = NodeCredentials.Load(options);
         if (options.HttpPort is null)
@@ -29,7 +30,7 @@ internal sealed class NodeNetwork : IDisposable
         channel = new HttpWeightChannel(() => endpoint!.Address, credentials);
         Weights = new NodeWeights(channel, options.Transfers);
         routes = new WeightRoutes(Weights, options.WeightBytesPerSecond, refusals);
-        endpoint = new NodeEndpoint(options, credentials, refusals, [routes, new RunRoutes(runs, options)]);
+        endpoint = new NodeEndpoint(options, credentials, refusals, [routes, new RunRoutes(runs, options), .. more ?? []]);
     }
 
     public NodeWeights Weights { get; }

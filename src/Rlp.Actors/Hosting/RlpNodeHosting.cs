@@ -28,13 +28,14 @@ public static class RlpNodeHosting
     private const int Shards = 32;
 
     /// <summary>Adds the node to a host; <see cref="RunClient"/> is how the host's code speaks to it.</summary>
+    /// <param name="routes">What the node's HTTP endpoint answers besides weights and runs.</param>
     /// <exception cref="JournalUnavailableException">The journal cannot be opened.</exception>
     /// <exception cref="InvalidOperationException"><see cref="NodeOptions.Security"/> does not fit the node's address.</exception>
-    public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options)
+    public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options, IEnumerable<INodeRoutes>? routes = null)
     {
         OpenMpWaiting.Prepare();
         RunClient? client = null;
-        var network = new NodeNetwork(options, () => client ?? throw new RunRefusedException(FailureKind.Infrastructure, "the node is starting; try again"));
+        var network = new NodeNetwork(options, () => client ?? throw new RunRefusedException(FailureKind.Infrastructure, "the node is starting; try again"), routes);
         network.AddTo(services);
         Dispatchers.FillPool(ThreadPlan.Of(options.Threads));
         Directory.CreateDirectory(options.RunsFolder);

@@ -2,21 +2,30 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rlp.Actors.Hosting;
+using Rlp.Cli.Consoles;
+using Rlp.Protocol.Payloads;
 
 namespace Rlp.Cli.Commands;
 
 /// <summary>The host of a command's node. The command decides when the node ends, not a signal.</summary>
 internal static class NodeHost
 {
-    public static IHost Build(NodeOptions options)
+    /// <param name="console">Null: the node's endpoint, if it has one, answers no console.</param>
+    public static IHost Build(NodeOptions options, NodeRunsCommand? console = null)
     {
+        IHost? host = null;
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton<IHostLifetime, ForegroundLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMinutes(1));
-        builder.Services.AddRlpNode(options);
-        return builder.Build();
+        builder.Services.AddRlpNode(options, console is null ? [] : [new ConsoleRoutes(() => View(host, options, console))]);
+        return host = builder.Build();
     }
+
+    private static ClusterView View(IHost? host, NodeOptions options, NodeRunsCommand console) =>
+        host is not null && host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested
+            ? new ClusterView(host.Services.GetRequiredService<RunClient>(), options, console)
+            : throw new RunRefusedException(FailureKind.Infrastructure, "the node is starting; try again");
 
     private sealed class ForegroundLifetime : IHostLifetime
     {

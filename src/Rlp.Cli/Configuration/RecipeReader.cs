@@ -1,8 +1,9 @@
 using Rlp.Actors.Hosting;
 using Rlp.Actors.Journals;
+using Rlp.Consoles;
 using Rlp.Corpora;
-using Rlp.Models;
 using Rlp.Models.Tokenizers;
+using Rlp.Models;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Cli.Configuration;

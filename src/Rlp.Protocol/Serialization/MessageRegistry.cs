@@ -101,6 +101,9 @@ public static class MessageRegistry
         ("run-snapshot/1", typeof(RunSnapshot)),
         ("snapshot-state/1", typeof(SnapshotState)),
         ("fork-run/1", typeof(ForkRun)),
+        ("restart-worker/1", typeof(RestartWorker)),
+        ("reassign-lane/1", typeof(ReassignLane)),
+        ("lane-reassigned/1", typeof(LaneReassigned)),
     ];
 
     private static readonly FrozenDictionary<string, Type> Types = Messages.ToFrozenDictionary(m => m.Manifest, m => m.Type);
