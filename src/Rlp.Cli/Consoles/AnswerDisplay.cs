@@ -48,18 +48,18 @@ internal abstract class TextAnswerDisplay(TextWriter errors) : AnswerDisplay
                 else rows.Add(cells);
                 break;
             case ColumnsLine columns:
-                End();
+                Draw();
                 if (shown) WriteText("");
                 table = columns;
                 widths = [.. columns.Names.Select(n => n.Length)];
                 if (columns.Streams) WriteHeader(Padded(columns.Names));
                 break;
             case TextLine text:
-                End();
+                Draw();
                 foreach (var one in text.Text.ReplaceLineEndings("\n").Split('\n')) WriteText(Clean(one));
                 break;
             case ErrorLine error:
-                End();
+                Draw();
                 foreach (var one in error.Message.ReplaceLineEndings("\n").Split('\n')) WriteError(errors, Clean(one));
                 break;
         }
@@ -68,9 +68,15 @@ internal abstract class TextAnswerDisplay(TextWriter errors) : AnswerDisplay
 
     public override void End()
     {
+        Draw();
+        shown = false;
+    }
+
+    private void Draw()
+    {
         if (table is { Streams: false } whole) WriteTable(whole.Names, rows);
         rows.Clear();
-        (table, shown) = (null, table is not null);
+        table = null;
     }
 
     protected abstract void WriteText(string line);

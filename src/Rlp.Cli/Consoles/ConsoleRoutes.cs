@@ -67,7 +67,7 @@ internal sealed class ConsoleRoutes(Func<IClusterView> cluster) : INodeRoutes
     {
         if (await ReadAsync(http) is not { } command) return;
         http.Response.ContentType = "application/jsonl; charset=utf-8";
-        await http.Response.StartAsync(http.RequestAborted); // who asks knows at once that a node is there
+        await http.Response.Body.FlushAsync(http.RequestAborted); // who asks knows at once that a node is there
         await foreach (var line in command.AnswerAsync(cluster(), http.RequestAborted)) await WriteAsync(http, line);
     }
 

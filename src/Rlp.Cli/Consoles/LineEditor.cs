@@ -6,7 +6,7 @@ namespace Rlp.Cli.Consoles;
 /// Reads a line from a terminal, with the keys that shells have: arrows, Home, End, Backspace, Delete, Ctrl-A E U K W L, history by up and down,
 /// completion by Tab, Ctrl-C for an empty line, Ctrl-D on one for the end. It knows keys and a screen, not the terminal.
 /// </summary>
-/// <param name="width">Columns of the screen; a longer line is shown in part.</param>
+/// <param name="width">Columns of the screen, 0 where nobody knows; a longer line is shown in part.</param>
 /// <param name="complete">What can stand at the end of the text before the cursor.</param>
 internal sealed class LineEditor(Func<ConsoleKeyInfo> readKey, TextWriter screen, Func<int> width, LineHistory history, Func<string, Completion> complete)
 {
@@ -130,7 +130,7 @@ internal sealed class LineEditor(Func<ConsoleKeyInfo> readKey, TextWriter screen
 
     private void Draw(string prompt)
     {
-        var room = Math.Max(8, width() - prompt.Length - 1);
+        var room = Math.Max(8, (width() is > 0 and var columns ? columns : 80) - prompt.Length - 1);
         var from = Math.Max(0, cursor - room + 1);
         screen.Write($"\r\e[K{prompt}{text[from..Math.Min(text.Length, from + room)]}\r\e[{prompt.Length + cursor - from + 1}G");
         screen.Flush();
