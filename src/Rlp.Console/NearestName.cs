@@ -3,16 +3,12 @@ namespace Rlp.Consoles;
 /// <summary>The name that somebody who mistyped probably meant.</summary>
 public static class NearestName
 {
-    /// <summary>Nobody mistyped what is longer.</summary>
-    private const int LongestName = 200;
-
     /// <summary>
     /// The candidate with the smallest edit distance if that is small for the length of the name; else the nearest one with the same last
     /// segment (the right key in the wrong section); else null.
     /// </summary>
     public static string? Of(string name, IEnumerable<string> candidates)
     {
-        if (name.Length > LongestName) return null;
         var ranked = candidates.Select(c => (Name: c, Distance: EditDistance(name, c)))
             .OrderBy(c => c.Distance).ThenBy(c => c.Name, StringComparer.Ordinal).ToList();
         var near = ranked.FirstOrDefault(c => c.Distance <= Math.Max(2, name.Length / 4));

@@ -51,14 +51,6 @@ public sealed class CommandLineTests
     [InlineData("", "an empty line is no command")]
     public void What_is_no_command_is_refused_with_the_nearest_one(string line, string message) => Assert.Contains(message, Ask.Refusal(line));
 
-    [Fact]
-    public void A_hostile_line_costs_no_time()
-    {
-        var word = new string('a', 1 << 20);
-        Assert.Contains("there is no palette", Ask.Refusal(word));
-        Assert.Contains("has no switch", Ask.Refusal($"run show --{word} x"));
-    }
-
     public static TheoryData<string, string> Verbs() => new(ConsolePalettes.All.SelectMany(p => p.Verbs.Select(v => (p.Name, v.Name))));
 
     [Theory]

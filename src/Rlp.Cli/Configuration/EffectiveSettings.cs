@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
-using Akka.Configuration.Hocon;
 using Akka.Configuration;
+using Akka.Configuration.Hocon;
 using Rlp.Consoles;
 
 namespace Rlp.Cli.Configuration;

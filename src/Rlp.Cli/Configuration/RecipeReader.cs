@@ -2,8 +2,8 @@ using Rlp.Actors.Hosting;
 using Rlp.Actors.Journals;
 using Rlp.Consoles;
 using Rlp.Corpora;
-using Rlp.Models.Tokenizers;
 using Rlp.Models;
+using Rlp.Models.Tokenizers;
 using Rlp.Training.Recipes;
 
 namespace Rlp.Cli.Configuration;
