@@ -8,6 +8,9 @@ public static class ExitCodes
     /// <summary>A defect of this program; the stack trace is printed.</summary>
     public const int Unexpected = 1;
 
+    /// <summary>`rlp console`: the node's answer is an error.</summary>
+    public const int CommandFailed = 1;
+
     /// <summary>The command line, the recipe or a setting is wrong; nothing was started.</summary>
     public const int BadConfiguration = 2;
 
@@ -32,7 +35,7 @@ public static class ExitCodes
     public const string Explanation = """
         Exit codes:
           0    done
-          1    unexpected error
+          1    unexpected error; `rlp console`: the answer is an error
           2    bad configuration: command line, recipe or setting
           3    bad data: corpus, model, checkpoint or journal
           4    the run failed; its state is safe, the same command continues it

@@ -17,6 +17,7 @@ public static class Program
             + "  rlp runs show arithmetic-1\n"
             + "  rlp node --config hocon/cluster/one.hocon\n"
             + "  rlp submit hocon/recipes/arithmetic.hocon --to 127.0.0.1:7001\n"
+            + "  rlp console 127.0.0.1:7001 run list\n"
             + "  rlp model inspect models/Qwen3-1.7B\n"
             + "  rlp plan hocon/recipes/qwen3-1.7b.hocon --device H100 --nodes 4\n"
             + "  rlp bench sampler --model models/Qwen3-1.7B\n"
@@ -26,6 +27,7 @@ public static class Program
         root.Subcommands.Add(NodeCommand.Create());
         root.Subcommands.Add(SubmitCommand.Create());
         root.Subcommands.Add(RunsCommand.Create());
+        root.Subcommands.Add(ConsoleCommand.Create());
         root.Subcommands.Add(ModelCommand.Create());
         root.Subcommands.Add(PlanCommand.Create());
         root.Subcommands.Add(BenchCommand.Create());

@@ -129,7 +129,7 @@ public sealed class ClusterTests : IDisposable
         await gate.Reached;
         var learner = (await cluster["boss"].Runs.ReportAsync("r")).Workers.Single(w => w.Role == "learner").Node;
 
-        var leaving = cluster[learner].Runs.DrainAsync(TimeSpan.FromSeconds(30));
+        var leaving = cluster[learner].Runs.Nodes.DrainAsync(learner, TimeSpan.FromSeconds(30));
         gate.Open();
         Assert.True(await leaving);
         await cluster[learner].DisposeAsync();
@@ -137,6 +137,57 @@ public sealed class ClusterTests : IDisposable
         await SeriesIsThatOfOneNodeAsync(cluster["boss"], recipe);
         Assert.Contains(cluster["boss"].Journal.Events("r"), e => e is CheckpointCommitted { Stage: "rlp", Step: 4 or 5 });
         Assert.Equal(recipe.Stages.Sum(s => s.Steps), cluster.Engines.Calls.Count(c => c.Contains(" learn ")));
+    }
+
+    [Fact]
+    public async Task A_lane_whose_worker_is_stuck_goes_on_with_the_workers_of_another_node()
+    {
+        var (stuck, open) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new ManualResetEventSlim());
+        var calls = 0;
+        await using var cluster = new TestCluster(folder.Path, new FakeEngines
+        {
+            OnCall = (what, step) =>
+            {
+                if ((what, step) != ("rlp sample", 5) || Interlocked.Increment(ref calls) > 1)
+                    return;
+                stuck.SetResult();
+                open.Wait(TimeSpan.FromSeconds(60));
+            },
+        });
+        await cluster.AddAsync("boss", true, Training);
+        await cluster.AddAsync("a", false, Sampling);
+        await cluster.AddAsync("b", false, Sampling);
+        var (boss, recipe) = (cluster["boss"], Recipes.Full(lanes: 1));
+        await boss.Runs.SubmitAsync("r", recipe);
+        await stuck.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        await TestNode.EventuallyAsync(async () => await LaneNodeAsync() != "", "the lane is known to be at work");
+        var from = await LaneNodeAsync();
+
+        var nowhere = await Assert.ThrowsAsync<RunRefusedException>(() => boss.Runs.Nodes.ReassignLaneAsync("r", 0, from));
+        Assert.Contains($"lane 0 of run 'r' is on node {from}; '{from}' is not another node", nowhere.Message);
+        var moved = await boss.Runs.Nodes.ReassignLaneAsync("r", 0, null);
+        Assert.Equal((from, from == "a" ? "b" : "a"), (moved.From, moved.To));
+        await TestNode.EventuallyAsync(() => Task.FromResult(boss.Journal.Events("r").Any(e => e is StepApplied { Stage: "rlp", Step: 5 })), "step 5 is applied while a worker is stuck in it");
+        open.Set();
+        await SeriesIsThatOfOneNodeAsync(boss, recipe);
+
+        async Task<string> LaneNodeAsync() => (await boss.Runs.ReportAsync("r")).Workers.FirstOrDefault(w => w.Role == "lane")?.Node ?? "";
+    }
+
+    [Fact]
+    public async Task A_node_that_is_gone_is_reported_without_its_word()
+    {
+        await using var cluster = new TestCluster(folder.Path, new FakeEngines());
+        var a = await cluster.AddAsync("a", true);
+        await cluster.AddAsync("b", false, Sampling);
+        Assert.All(await a.Runs.Nodes.ReportsAsync(), report => Assert.NotNull(report.Status));
+        cluster.Kill("b");
+        var gone = (await a.Runs.Nodes.ReportsAsync()).Single(r => r.Node.Name == "b");
+        Assert.Null(gone.Status);
+        Assert.Empty(gone.Workers);
+        Assert.Contains("does not answer within 2 s", (await Assert.ThrowsAsync<RunRefusedException>(() => a.Runs.Nodes.RestartWorkerAsync("b", Role.Rollout))).Message);
+        Assert.Contains("node b has no learner worker", (await Assert.ThrowsAsync<RunRefusedException>(() => a.Runs.Nodes.RestartWorkerAsync("b", Role.Learner))).Message);
+        Assert.Contains("there is no node 'c' in the cluster; there are a, b", Assert.Throws<RunRefusedException>(() => a.Runs.Nodes.Leave("c")).Message);
     }
 
     [Fact]

@@ -43,6 +43,64 @@ public sealed class RunJournalTests : IDisposable
     [Theory]
     [InlineData(JournalProvider.Sqlite)]
     [InlineData(JournalProvider.PostgreSql)]
+    public async Task A_journal_is_followed_counted_and_asked_again_for_what_is_new(JournalProvider provider)
+    {
+        using var database = TestDatabase.Create(provider, folder.Path);
+        await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Path, new FakeEngines()) with { Journal = database.Journal });
+        var journal = new RunJournal(database.Journal);
+        var states = new RunStates(journal);
+        Assert.Equal(RunStatus.Absent, states.Of("b").Status);
+        Assert.Empty(journal.Count());
+        var recipe = Recipes.Full(pretrain: 2, cpt: 1, rlp: 2);
+        await node.RunAsync("b", recipe);
+        var past = journal.Read("b").ToArray();
+        Assert.Equal(RunStatus.Completed, states.Of("b").Status);
+
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var (one, all) = (new List<JournaledEvent>(), new List<JournaledEvent>());
+        var followed = Task.WhenAll(
+            Follow(journal.FollowAsync("b", past.Length - 3, stop.Token), one, 3), Follow(journal.FollowAllAsync(2, stop.Token), all, 2 + past.Length));
+        await node.RunAsync("A", recipe);
+        await followed;
+
+        Assert.Equal(past[^3..].Select(e => e.Number), one.Select(e => e.Number));
+        Assert.Equal(past[^2..].Select(e => e.Number), all.Take(2).Select(e => e.Number));
+        Assert.Equal(journal.Read("A").Select(e => e.Number), all.Skip(2).Select(e => e.Number));
+        Assert.All(all.Skip(2), e => Assert.Equal("A", ((Rlp.Protocol.IRunMessage)e.Event).RunId));
+        var counted = journal.Count();
+        Assert.Equal([("A", past.LongLength), ("b", past.LongLength)], counted.Select(c => (c.RunId, c.Events)));
+        Assert.All(counted, c => Assert.True(c.Bytes > 1000 && c.First <= c.Last));
+        Assert.Equal(journal.State("A"), states.Of("A"), (left, right) => left.Status == right.Status && left.Checkpoints.SequenceEqual(right.Checkpoints));
+
+        static async Task Follow(IAsyncEnumerable<JournaledEvent> events, List<JournaledEvent> seen, int until)
+        {
+            await foreach (var e in events)
+            {
+                seen.Add(e);
+                if (seen.Count == until)
+                    return;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_state_that_is_asked_for_again_is_that_of_the_whole_journal()
+    {
+        var gate = new CallGate("rlp learn", 2);
+        await using var node = await TestNode.StartAsync(TestNode.OptionsFor(folder.Path, new FakeEngines { OnCall = gate.Pass }));
+        var states = new RunStates(node.Journal);
+        var started = await node.Runs.StartAsync("r", Recipes.Full(pretrain: 2, cpt: 1, rlp: 3));
+        await gate.Reached;
+        Assert.Equal(1, states.Of("r").Stage!.Applied);
+        gate.Open();
+        await node.EndAsync("r", started);
+        Assert.Equal(3, states.Of("r").Stage!.Applied);
+        Assert.Equal(node.Journal.State("r").Recovery, states.Of("r").Recovery);
+    }
+
+    [Theory]
+    [InlineData(JournalProvider.Sqlite)]
+    [InlineData(JournalProvider.PostgreSql)]
     public void A_database_without_tables_holds_no_runs(JournalProvider provider)
     {
         using var database = TestDatabase.Create(provider, folder.Path);

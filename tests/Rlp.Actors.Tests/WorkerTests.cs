@@ -141,6 +141,26 @@ public sealed class WorkerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_restarted_worker_ends_the_call_in_progress_fails_what_is_queued_and_goes_on_with_a_new_engine()
+    {
+        var worker = Worker();
+        Send(worker, 1, 2);
+        await gate.Reached;
+        inbox.Send(worker, new RestartWorker());
+
+        var refused = await ReceiveAsync<EngineFailed>();
+        Assert.Equal((2L, true), (refused.RequestId, refused.EngineLost));
+        Assert.Equal("working", (await ReceiveAsync<WorkerStatus>()).State);
+        gate.Open();
+        Assert.Equal(1, (await ReceiveAsync<EngineDone>()).RequestId);
+        Send(worker, 3);
+        Assert.Equal(3, (await ReceiveAsync<EngineDone>()).RequestId);
+        Assert.Equal(1, Volatile.Read(ref disposed));
+        inbox.Send(worker, new RestartWorker());
+        Assert.Equal("restarting", (await ReceiveAsync<WorkerStatus>()).State);
+    }
+
+    [Fact]
     public async Task An_engine_that_is_closed_during_a_call_is_disposed_on_its_thread_before_that_is_answered()
     {
         var worker = Worker();

@@ -24,11 +24,11 @@ public sealed class ReferenceTests
         ["Rlp.Cli"],
     ];
 
-    /// <summary>The numerical side knows no actors; messages know neither actors nor tensors.</summary>
+    /// <summary>The numerical side knows no actors; messages, and what a console makes of them, know neither actors nor tensors.</summary>
     private static readonly string[] WithoutAkka =
-        ["Rlp.Objective", "Rlp.Corpora", "Rlp.Models", "Rlp.Training", "Rlp.Evaluation", "Rlp.Protocol"];
+        ["Rlp.Objective", "Rlp.Corpora", "Rlp.Models", "Rlp.Training", "Rlp.Evaluation", "Rlp.Protocol", "Rlp.Console"];
 
-    private static readonly string[] WithoutTensors = ["Rlp.Protocol", "Rlp.Corpora"];
+    private static readonly string[] WithoutTensors = ["Rlp.Protocol", "Rlp.Corpora", "Rlp.Console"];
 
     private static readonly string[] WithoutOtherProjects = ["Rlp.Objective", "Rlp.Protocol", "Rlp.Corpora"];
 
@@ -56,6 +56,9 @@ public sealed class ReferenceTests
     });
 
     [Fact]
+    public void Palettes_know_nothing_but_messages() => Assert.Equal(["Rlp.Protocol"], Repository.ProjectReferences(Repository.SourceProjects["Rlp.Console"]));
+
+    [Fact]
     public void The_objective_knows_nothing_but_tensors()
     {
         Assert.Empty(Repository.PackageReferences(Repository.SourceProjects["Rlp.Objective"]));
@@ -70,7 +73,7 @@ public sealed class ReferenceTests
     });
 
     [Fact]
-    public void Messages_and_corpora_know_no_tensors() => Assert.All(WithoutTensors, project =>
+    public void Messages_corpora_and_palettes_know_no_tensors() => Assert.All(WithoutTensors, project =>
     {
         var file = Repository.SourceProjects[project];
         Assert.DoesNotContain(Repository.PackageReferences(file), IsTensors);

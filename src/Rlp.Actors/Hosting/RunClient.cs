@@ -1,6 +1,8 @@
 using System.Threading.Channels;
 using Akka.Actor;
 using Akka.Hosting;
+using Rlp.Actors.Journals;
+using Rlp.Actors.Nodes;
 using Rlp.Actors.Runs;
 using Rlp.Protocol;
 using Rlp.Protocol.Commands;
@@ -24,11 +26,6 @@ public sealed record StartedRun(RunAccepted Accepted, ChannelReader<IRunProgress
 /// <summary>Where a started node's HTTP endpoint is; null where it has none.</summary>
 public sealed record NodeAddress(Uri? Http);
 
-/// <summary>A member of the cluster.</summary>
-/// <param name="Address">HOST:PORT of its remoting.</param>
-/// <param name="Status">joining, up, leaving, exiting, down or removed.</param>
-public sealed record NodeView(string Name, string Address, IReadOnlyList<string> Roles, string Status, bool Reachable, bool Self);
-
 /// <summary>How code outside the actor system speaks to the runs of its node.</summary>
 public sealed class RunClient(ActorSystem system, NodeOptions options)
 {
@@ -36,6 +33,11 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan ForkWithin = TimeSpan.FromMinutes(10); // reads and writes the whole past of a run
+
+    /// <summary>The nodes of the cluster.</summary>
+    public NodeClient Nodes { get; } = new(system);
+
+    private readonly RunStates states = new(new RunJournal(options.Journal));
 
     /// <summary>Creates the run, or continues it where it stands. A complete run is accepted as such and has no progress.</summary>
     /// <exception cref="RunRefusedException">Other recipe or seed, locked by another process, no device free, or no answer.</exception>
@@ -69,8 +71,8 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     /// <exception cref="RunRefusedException">No run can have that id.</exception>
     public static void RequireRunId(string runId)
     {
-        if (runId.Length is 0 or > 128 || !runId.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') || runId.StartsWith('.'))
-            throw new RunRefusedException(FailureKind.Configuration, $"'{runId}' is no run id: use up to 128 letters, digits, '-', '_' and '.', not beginning with '.'");
+        if (!RunIds.IsValid(runId))
+            throw new RunRefusedException(FailureKind.Configuration, $"'{runId}' is no run id: use {RunIds.Expected}");
     }
 
     /// <summary>Journals the past of a new run, whose folder holds its checkpoints already; completes when all of it is durable.</summary>
@@ -92,44 +94,39 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
     public async Task<RunStopped> CancelAsync(string runId, string reason, CancellationToken cancellation = default) =>
         (RunStopped)await AskUntilAnswered(new StopRun { RunId = runId, Reason = reason, Cancel = true }, cancellation);
 
-    /// <summary>The members of the cluster as this node sees them.</summary>
-    public IReadOnlyList<NodeView> Members()
-    {
-        var cluster = Akka.Cluster.Cluster.Get(system);
-        var state = cluster.State;
-        return
-        [
-            .. state.Members.OrderBy(m => m.Address.ToString(), StringComparer.Ordinal).Select(m => new NodeView(
-                Nodes.ClusterNodes.NameOf(m),
-                $"{m.Address.Host}:{m.Address.Port}",
-                [.. Nodes.ClusterNodes.WorkOf(m).Order(StringComparer.Ordinal)],
-                m.Status.ToString().ToLowerInvariant(),
-                !state.Unreachable.Contains(m),
-                m.Equals(cluster.SelfMember))),
-        ];
-    }
-
-    /// <summary>
-    /// Has this node grant nothing more and its runs move their learners and teachers to other nodes, each after a checkpoint. False where that
-    /// took longer.
-    /// </summary>
-    public async Task<bool> DrainAsync(TimeSpan within)
-    {
-        try
-        {
-            await system.ActorSelection($"/user/{Nodes.NodeSupervisor.Name}").Ask<NodeDrained>(new DrainNode(), within);
-            return true;
-        }
-        catch (AskTimeoutException)
-        {
-            return false;
-        }
-    }
-
     /// <summary>Stops a run after its current engine call and a checkpoint; completes when that is durable.</summary>
     /// <exception cref="RunRefusedException">The run could not be stopped durably.</exception>
     public async Task<RunStopped> StopAsync(string runId, string reason, CancellationToken cancellation = default) =>
         (RunStopped)await AskUntilAnswered(new StopRun { RunId = runId, Reason = reason }, cancellation);
+
+    /// <summary>What the journal says of a run, and what its entity adds where it is at work and answers soon.</summary>
+    /// <exception cref="RunRefusedException">There is no such run.</exception>
+    public async Task<RunView> ViewAsync(string runId, CancellationToken cancellation = default)
+    {
+        var state = states.Of(runId);
+        if (state.Status == RunStatus.Absent)
+            throw new RunRefusedException(FailureKind.Configuration, $"there is no run '{runId}' in the journal of this cluster");
+        // Only an entity that is at work has something to add; to ask another one would wake it.
+        return RunView.Of(state, state.Status == RunStatus.Running ? await AtWorkAsync(runId, cancellation) : null);
+    }
+
+    /// <summary>The word of the run's entity; null where it gives none soon: its node may be gone, and the journal still says where the run stands.</summary>
+    private async Task<RunReport?> AtWorkAsync(string runId, CancellationToken cancellation)
+    {
+        using var soon = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        soon.CancelAfter(NodeClient.AnswerWithin);
+        try
+        {
+            return await ReportAsync(runId, soon.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What the journal says of a run.</summary>
+    public RunState StateOf(string runId) => states.Of(runId);
 
     public async Task<RunReport> ReportAsync(string runId, CancellationToken cancellation = default) =>
         (RunReport)await AskRun(new GetRun { RunId = runId }, cancellation);
@@ -140,11 +137,11 @@ public sealed class RunClient(ActorSystem system, NodeOptions options)
 
     /// <summary>What a worker of this node does.</summary>
     public Task<WorkerStatus> WorkerAsync(Role role, CancellationToken cancellation = default) =>
-        system.ActorSelection(Nodes.NodeSupervisor.PathOf(role)).Ask<WorkerStatus>(new GetWorkerStatus(), AnswerWithin, cancellation);
+        system.ActorSelection(NodeSupervisor.PathOf(role)).Ask<WorkerStatus>(new GetWorkerStatus(), AnswerWithin, cancellation);
 
     /// <summary>The leases of this node.</summary>
     public Task<NodeStatus> NodeAsync(CancellationToken cancellation = default) =>
-        system.ActorSelection($"/user/{Nodes.NodeSupervisor.Name}").Ask<NodeStatus>(new GetNodeStatus(), AnswerWithin, cancellation);
+        system.ActorSelection($"/user/{NodeSupervisor.Name}").Ask<NodeStatus>(new GetNodeStatus(), AnswerWithin, cancellation);
 
     private StartRun StartOf(string runId, Recipe recipe)
     {

@@ -24,8 +24,6 @@ public sealed record RouteRefusal(string Kind, string Message);
 /// </summary>
 internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INodeRoutes
 {
-    private static readonly TimeSpan EntityWithin = TimeSpan.FromSeconds(2);
-
     public bool TakesBody(HttpRequest request) => HttpMethods.IsPost(request.Method) && request.Path == "/runs";
 
     public void Map(IEndpointRouteBuilder routes)
@@ -48,9 +46,10 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
         routes.MapPost("/runs/{run}/resume", Resume);
     }
 
-    private Task Members(HttpContext http) => AnswerTo(http, () => Task.FromResult<object?>(runs().Members()));
+    private Task Members(HttpContext http) => AnswerTo(http, () => Task.FromResult<object?>(runs().Nodes.Members()));
 
-    private Task Show(HttpContext http) => AnswerTo(http, () => ViewAsync(http));
+    private Task Show(HttpContext http) => AnswerTo(http, async () =>
+        runs().StateOf(Run(http)).Status == RunStatus.Absent ? null : await runs().ViewAsync(Run(http), http.RequestAborted));
 
     private Task Submit(HttpContext http) => AnswerTo(http, () => SubmitAsync(http));
 
@@ -76,31 +75,6 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
         Status = stopped.Status.ToString().ToLowerInvariant(),
         CheckpointStep = stopped.Checkpoint?.Step,
     };
-
-    private async Task<object?> ViewAsync(HttpContext http)
-    {
-        var runId = Run(http);
-        var state = Journal().State(runId);
-        if (state.Status == RunStatus.Absent)
-            return null;
-        // Only an entity that is at work has something to add; to ask another one would wake it.
-        return RunView.Of(state, state.Status == RunStatus.Running ? await AtWorkAsync(runId, http.RequestAborted) : null);
-    }
-
-    /// <summary>The word of the run's entity; null where it gives none soon: its node may be gone, and the journal still says where the run stands.</summary>
-    private async Task<RunReport?> AtWorkAsync(string runId, CancellationToken aborted)
-    {
-        using var soon = CancellationTokenSource.CreateLinkedTokenSource(aborted);
-        soon.CancelAfter(EntityWithin);
-        try
-        {
-            return await runs().ReportAsync(runId, soon.Token);
-        }
-        catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
-        {
-            return null;
-        }
-    }
 
     private Task Digests(HttpContext http) => AnswerTo(http, "application/jsonl", () => Task.FromResult(
         Journal().Events(Run(http)) is { Count: > 0 } events

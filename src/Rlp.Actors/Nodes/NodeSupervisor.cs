@@ -33,7 +33,14 @@ internal sealed class NodeSupervisor : ReceiveActor, IWithTimers
         leases = new DeviceLeases(options.Device, options.Threads, options.MemoryBytes);
         Receive<AcquireLease>(Acquire);
         Receive<ReleaseLease>(release => Return(release.RunId));
-        Receive<GetNodeStatus>(_ => Sender.Tell(new NodeStatus { Leases = [.. leases.Granted], Cores = options.Threads, MemoryBytes = options.MemoryBytes }));
+        Receive<GetNodeStatus>(_ => Sender.Tell(new NodeStatus
+        {
+            Leases = [.. leases.Granted],
+            Cores = options.Threads,
+            MemoryBytes = options.MemoryBytes,
+            Device = options.Device,
+            Draining = draining,
+        }));
         Receive<DrainNode>(_ =>
         {
             draining = true;

@@ -4,6 +4,7 @@ using Rlp.Actors.Nodes;
 using Rlp.Actors.Serialization;
 using Rlp.Protocol.Commands;
 using Rlp.Protocol.Parts;
+using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
 using Rlp.Training.Recipes;
@@ -11,8 +12,8 @@ using Rlp.Training.Recipes;
 namespace Rlp.Actors.Runs;
 
 /// <summary>
-/// One lane of a run: has its groups of a step sampled by the rollout worker of the node it stands on and scored by the reward worker there (on a
-/// node that has none, by one elsewhere), at the same time, and delivers them to the run entity. It sees to it that these workers have the
+/// One lane of a run: has its groups of a step sampled by the rollout worker of the node it stands on, or was told to use, and scored by the reward
+/// worker there (on a node that has none, by one elsewhere), at the same time, and delivers them to the run entity. It sees to it that these workers have the
 /// engines that the command names. With a staleness it may have several steps at work. Holds nothing that is not in a command, so it may be lost
 /// and asked again anywhere.
 /// </summary>
@@ -38,6 +39,9 @@ internal sealed class RolloutLaneActor : ReceiveActor
     /// <summary>Random, so that an answer to this lane's predecessor is not taken for one to this lane.</summary>
     private long lastRequestId = Random.Shared.NextInt64(long.MaxValue / 2);
 
+    /// <summary>The node whose rollout worker samples.</summary>
+    private Member sampling;
+
     /// <summary>The node whose reward worker scores; null until the first work.</summary>
     private Member? scoring;
 
@@ -47,16 +51,16 @@ internal sealed class RolloutLaneActor : ReceiveActor
     public RolloutLaneActor(IActorRef runs)
     {
         this.runs = runs;
+        sampling = cluster.SelfMember;
         Receive<ExecuteLane>(Begin);
+        Receive<ReassignLane>(Reassign);
         Receive<ClusterEvent.MemberRemoved>(removed =>
         {
             large.Forget(removed.Member.Address);
-            if (!removed.Member.Equals(scoring))
-                return;
-            scoring = null;
-            opened.Remove(Role.Reward);
-            foreach (var work in works.Where(w => w.Scored is null))
-                Score(work);
+            if (removed.Member.Equals(sampling))
+                SampleOn(cluster.SelfMember);
+            if (removed.Member.Equals(scoring))
+                ScoreOn(null);
         });
         Receive<ClusterEvent.MemberUp>(_ =>
         {
@@ -113,24 +117,72 @@ internal sealed class RolloutLaneActor : ReceiveActor
         if (work is null)
             works.Add(work = new Work(++lastRequestId, command));
         work.Command = command;
-        runs.Tell(new LaneStarted
-        {
-            RunId = command.RunId,
-            Step = command.Step,
-            Lane = command.Lane,
-            Attempt = command.Attempt,
-            Node = ClusterNodes.NameOf(cluster.SelfMember),
-        });
+        TellStarted(command);
         if (work.Sampled is null)
             Sample(work);
         if (work.Scored is null)
             Score(work);
     }
 
+    private void TellStarted(ExecuteLane command) => runs.Tell(new LaneStarted
+    {
+        RunId = command.RunId,
+        Step = command.Step,
+        Lane = command.Lane,
+        Attempt = command.Attempt,
+        Node = ClusterNodes.NameOf(sampling),
+    });
+
+    private void Reassign(ReassignLane command)
+    {
+        var others = ClusterNodes.Available(cluster).Where(m => m.Has(Role.Rollout) && !m.Equals(sampling)).Ranked(command.LaneId).ToArray();
+        if (others.FirstOrDefault(m => command.Node == "" || ClusterNodes.NameOf(m) == command.Node) is not { } next)
+        {
+            var known = others.Length == 0 ? "there is no other" : $"others are {string.Join(", ", others.Select(ClusterNodes.NameOf))}";
+            Sender.Tell(new RunRefused
+            {
+                RunId = command.RunId,
+                Kind = FailureKind.Configuration,
+                Message = $"lane {command.Lane} of run '{command.RunId}' is on node {ClusterNodes.NameOf(sampling)}; "
+                    + $"{(command.Node == "" ? "nobody else" : $"'{command.Node}' is not another node that")} can take it: {known} with a rollout worker",
+            });
+            return;
+        }
+        var previous = sampling;
+        SampleOn(next);
+        if (next.Has(Role.Reward))
+            ScoreOn(next);
+        foreach (var work in works)
+            TellStarted(work.Command);
+        Sender.Tell(new LaneReassigned
+        {
+            RunId = command.RunId,
+            Lane = command.Lane,
+            From = ClusterNodes.NameOf(previous),
+            To = ClusterNodes.NameOf(next),
+        });
+    }
+
+    private void SampleOn(Member node)
+    {
+        sampling = node;
+        opened.Remove(Role.Rollout);
+        foreach (var work in works.Where(w => w.Sampled is null))
+            Sample(work);
+    }
+
+    private void ScoreOn(Member? node)
+    {
+        scoring = node;
+        opened.Remove(Role.Reward);
+        foreach (var work in works.Where(w => w.Scored is null))
+            Score(work);
+    }
+
     private void Sample(Work work)
     {
         var command = work.Command;
-        Ask(Role.Rollout, cluster.SelfMember, command, new SampleThoughts
+        Ask(Role.Rollout, sampling, command, new SampleThoughts
         {
             RunId = command.RunId,
             RequestId = work.RequestId,

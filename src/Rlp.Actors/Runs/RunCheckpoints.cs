@@ -6,7 +6,7 @@ namespace Rlp.Actors.Runs;
 /// <summary>
 /// The checkpoint folders of one run. The journal holds their paths relative to the run's folder, because the runs folder may be moved.
 /// </summary>
-internal sealed class RunCheckpoints(string runFolder)
+public sealed class RunCheckpoints(string runFolder)
 {
     public string Folder => runFolder;
 

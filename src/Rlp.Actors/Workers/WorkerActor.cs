@@ -61,6 +61,7 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
             AnswerDrainers();
         });
         Receive<CloseEngine>(Close);
+        Receive<RestartWorker>(_ => Restart());
         Receive<IEngineRequest>(Enqueue);
         Receive<IEngineReply>(Forward);
         Receive<Terminated>(t => Ended(t.ActorRef));
@@ -194,6 +195,17 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
         if (!slot.Ending)
             Context.Stop(child);
         slot.Ending = true;
+    }
+
+    private void Restart()
+    {
+        foreach (var slot in slots.Values.Where(s => s is { Child: not null, Ending: false }))
+        {
+            FailWaiting(slot, "the worker is restarted");
+            Context.Stop(slot.Child);
+            slot.Ending = true;
+        }
+        Sender.Tell(Status());
     }
 
     private void Ended(IActorRef child)

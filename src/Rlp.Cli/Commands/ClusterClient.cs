@@ -13,6 +13,7 @@ namespace Rlp.Cli.Commands;
 internal sealed class ClusterClient : IDisposable
 {
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan ConnectWithin = TimeSpan.FromSeconds(5);
 
     private readonly HttpClient http;
     private readonly string node;
@@ -23,12 +24,19 @@ internal sealed class ClusterClient : IDisposable
     public ClusterClient(string node, string? tokenFile)
     {
         this.node = node;
+        http = Http(node, tokenFile, AnswerWithin);
+    }
+
+    /// <summary>A client for the HTTP endpoint of a node, as the constructor takes it.</summary>
+    /// <exception cref="ConfigurationException">Not an address, or the file cannot be read.</exception>
+    public static HttpClient Http(string node, string? tokenFile, TimeSpan answerWithin)
+    {
         if (!Uri.TryCreate(node.Contains("://") ? node : $"http://{node}", UriKind.Absolute, out var address) || address.Host.Length == 0)
-            throw Refused("--to", $"'{node}' is no address; expected HOST:PORT of a node's HTTP endpoint, which 'rlp node' prints");
-        http = new HttpClient { BaseAddress = address, Timeout = AnswerWithin };
-        if (tokenFile is null) return;
-        if (!File.Exists(tokenFile)) throw Refused("--token-file", $"there is no file {tokenFile}");
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", File.ReadAllText(tokenFile).Trim());
+            throw Refused(node, $"'{node}' is no address; expected HOST:PORT of a node's HTTP endpoint, which 'rlp node' prints");
+        if (tokenFile is not null && !File.Exists(tokenFile)) throw Refused("--token-file", $"there is no file {tokenFile}");
+        var http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectWithin }) { BaseAddress = address, Timeout = answerWithin };
+        if (tokenFile is not null) http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", File.ReadAllText(tokenFile).Trim());
+        return http;
     }
 
     public Task<JsonElement> GetAsync(string path) => AnswerAsync(HttpMethod.Get, path, null);

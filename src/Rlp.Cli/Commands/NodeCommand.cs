@@ -4,6 +4,7 @@ using Akka.Actor;
 using Microsoft.Extensions.DependencyInjection;
 using Rlp.Actors.Hosting;
 using Rlp.Cli.Configuration;
+using Rlp.Cli.Consoles;
 using Rlp.Cli.Runs;
 using Rlp.Cli.Telemetry;
 
@@ -39,7 +40,7 @@ internal static class NodeCommand
         var settings = RecipeFile.LoadNode(config, overrides, nothingElse: true);
         var options = NodeSettingsMapping.ToClusterOptions(settings);
         NativeLibrary.Load();
-        using var host = NodeHost.Build(options, new NodeMonitoring(settings));
+        using var host = NodeHost.Build(options, new NodeMonitoring(settings), new NodeRunsCommand(config, overrides, options.RunsFolder));
         await host.StartAsync();
         var system = host.Services.GetRequiredService<ActorSystem>();
         var client = host.Services.GetRequiredService<RunClient>();
@@ -53,12 +54,18 @@ internal static class NodeCommand
         var watching = Watch(client, system);
         if (await Task.WhenAny(stop.Task, system.WhenTerminated) != stop.Task)
         {
+            await watching;
+            if (CoordinatedShutdown.Get(system).ShutdownReason is CoordinatedShutdown.ClusterLeavingReason)
+            {
+                Say("left: it was told to by 'cluster leave'");
+                return ExitCodes.Done;
+            }
             await Console.Error.WriteLineAsync(
                 $"rlp: this node has left its cluster by itself: it was on the losing side of a partition, or taken for lost ({options.LogFile} says more). Start it again");
             return ExitCodes.BrokenEnvironment;
         }
         Say("leaving: runs move what is here to other nodes");
-        if (!await client.DrainAsync(drainWithin)) Say($"not everything moved within {drainWithin.TotalSeconds:F0} s; the runs go on from their last checkpoints");
+        if (!await client.Nodes.DrainAsync(options.Name, drainWithin)) Say($"not everything moved within {drainWithin.TotalSeconds:F0} s; the runs go on from their last checkpoints");
         await host.StopAsync();
         await watching;
         Say("left");
@@ -77,7 +84,7 @@ internal static class NodeCommand
         var known = new Dictionary<string, string>();
         while (!system.WhenTerminated.IsCompleted)
         {
-            var now = client.Members().ToDictionary(m => m.Address, m => $"{m.Name} ({string.Join(", ", m.Roles)}) is {(m.Reachable ? m.Status : "out of reach")}");
+            var now = client.Nodes.Members().ToDictionary(m => m.Address, m => $"{m.Name} ({string.Join(", ", m.Roles)}) is {(m.Reachable ? m.Status : "out of reach")}");
             foreach (var (address, line) in now)
                 if (known.GetValueOrDefault(address) != line) Say(line);
             foreach (var address in known.Keys.Except(now.Keys)) Say($"{address} is gone");

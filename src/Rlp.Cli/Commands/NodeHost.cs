@@ -2,7 +2,9 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rlp.Actors.Hosting;
+using Rlp.Cli.Consoles;
 using Rlp.Cli.Telemetry;
+using Rlp.Protocol.Payloads;
 
 namespace Rlp.Cli.Commands;
 
@@ -10,18 +12,30 @@ namespace Rlp.Cli.Commands;
 internal static class NodeHost
 {
     /// <param name="monitoring">What the node tells of itself, where it is to.</param>
-    public static IHost Build(NodeOptions options, NodeMonitoring? monitoring = null)
+    /// <param name="console">Null: the node's endpoint, if it has one, answers no console.</param>
+    public static IHost Build(NodeOptions options, NodeMonitoring? monitoring = null, NodeRunsCommand? console = null)
     {
+        IHost? host = null;
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton<IHostLifetime, ForegroundLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMinutes(1));
         monitoring?.AddTo(builder.Services, options.Name);
-        builder.Services.AddRlpNode(options, monitoring is null ? [] : [monitoring]);
-        var host = builder.Build();
+        INodeRoutes[] routes =
+        [
+            .. monitoring is null ? (INodeRoutes[])[] : [monitoring],
+            .. console is null ? (INodeRoutes[])[] : [new ConsoleRoutes(() => View(host, options, console))],
+        ];
+        builder.Services.AddRlpNode(options, routes);
+        host = builder.Build();
         monitoring?.Use(host.Services);
         return host;
     }
+
+    private static ClusterView View(IHost? host, NodeOptions options, NodeRunsCommand console) =>
+        host is not null && host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested
+            ? new ClusterView(host.Services.GetRequiredService<RunClient>(), options, console)
+            : throw new RunRefusedException(FailureKind.Infrastructure, "the node is starting; try again");
 
     private sealed class ForegroundLifetime : IHostLifetime
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Rlp.Cli.Configuration;
+using Rlp.Consoles;
 using Rlp.Models.Weights;
 using Rlp.Training.Measurement;
 using Rlp.Training.Metrics;

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Akka.Configuration;
 using Akka.Configuration.Hocon;
+using Rlp.Consoles;
 
 namespace Rlp.Cli.Configuration;
 

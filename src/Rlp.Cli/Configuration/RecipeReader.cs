@@ -1,5 +1,6 @@
 using Rlp.Actors.Hosting;
 using Rlp.Actors.Journals;
+using Rlp.Consoles;
 using Rlp.Corpora;
 using Rlp.Models;
 using Rlp.Models.Tokenizers;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Rlp.Consoles;
 
 namespace Rlp.Cli.Configuration;
 

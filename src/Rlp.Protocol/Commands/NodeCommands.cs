@@ -48,3 +48,10 @@ public sealed record CancelWork : IRunMessage
 /// <summary>Takes no new work; answered (WorkerDrained) when what is queued is done.</summary>
 [ProtoContract]
 public sealed record DrainWorker : IRlpMessage;
+
+/// <summary>
+/// Closes the worker's engines when the calls in progress end, as if they had failed: their runs are told and open them again. Answered with
+/// WorkerStatus at once.
+/// </summary>
+[ProtoContract]
+public sealed record RestartWorker : IRlpMessage;

@@ -73,6 +73,22 @@ public sealed record ExecuteLane : IRunMessage, ILaneMessage
     public string LaneId => $"{RunId}/{Lane}";
 }
 
+/// <summary>
+/// Has the lane's work in progress, and what comes after it, done by the workers of another node, until that is gone or the lane moves by itself;
+/// answered with LaneReassigned or RunRefused.
+/// </summary>
+[ProtoContract]
+public sealed record ReassignLane : IRunMessage, ILaneMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public int Lane { get; init; }
+
+    /// <summary>The name of the node; empty: whichever is next.</summary>
+    [ProtoMember(3)] public string Node { get; init; } = "";
+
+    public string LaneId => $"{RunId}/{Lane}";
+}
+
 /// <summary>A lane entity has begun its work: from now on the run entity watches it.</summary>
 [ProtoContract]
 public sealed record LaneStarted : IRunMessage
@@ -82,7 +98,7 @@ public sealed record LaneStarted : IRunMessage
     [ProtoMember(3)] public int Lane { get; init; }
     [ProtoMember(4)] public int Attempt { get; init; }
 
-    /// <summary>The name of the node that the lane stands on.</summary>
+    /// <summary>The name of the node whose rollout worker has the work: the lane's own, if it was not reassigned.</summary>
     [ProtoMember(5)] public string Node { get; init; } = "";
 }
 

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using ProtoBuf;
 
 namespace Rlp.Protocol.Replies;
@@ -54,4 +55,8 @@ public sealed record NodeStatus : IRlpMessage
     [ProtoMember(1)] public LeaseGranted[] Leases { get; init; } = [];
     [ProtoMember(2)] public int Cores { get; init; }
     [ProtoMember(3)] public long MemoryBytes { get; init; }
+    [ProtoMember(4), DefaultValue("")] public string Device { get; init; } = "";
+
+    /// <summary>True: it grants nothing more.</summary>
+    [ProtoMember(5)] public bool Draining { get; init; }
 }

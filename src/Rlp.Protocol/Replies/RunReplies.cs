@@ -90,6 +90,18 @@ public sealed record WorkerSeat
     [ProtoMember(3)] public string Node { get; init; } = "";
 }
 
+/// <summary>A lane's work is done elsewhere from now on.</summary>
+[ProtoContract]
+public sealed record LaneReassigned : IRunMessage
+{
+    [ProtoMember(1)] public string RunId { get; init; } = "";
+    [ProtoMember(2)] public int Lane { get; init; }
+
+    /// <summary>Names of the nodes.</summary>
+    [ProtoMember(3)] public string From { get; init; } = "";
+    [ProtoMember(4)] public string To { get; init; } = "";
+}
+
 /// <summary>The runs that the registry knows.</summary>
 [ProtoContract]
 public sealed record RunList : IRlpMessage

@@ -104,6 +104,9 @@ public static class MessageRegistry
         ("fork-run/1", typeof(ForkRun)),
         ("message-part/1", typeof(MessagePart)),
         ("part-taken/1", typeof(PartTaken)),
+        ("restart-worker/1", typeof(RestartWorker)),
+        ("reassign-lane/1", typeof(ReassignLane)),
+        ("lane-reassigned/1", typeof(LaneReassigned)),
     ];
 
     private static readonly FrozenDictionary<string, Type> Types = Messages.ToFrozenDictionary(m => m.Manifest, m => m.Type);

@@ -1,4 +1,4 @@
-namespace Rlp.Cli.Configuration;
+namespace Rlp.Consoles;
 
 /// <summary>The name that somebody who mistyped probably meant.</summary>
 public static class NearestName

@@ -1,6 +1,4 @@
-using Rlp.Cli.Configuration;
-
-namespace Rlp.Cli.Tests.Configuration;
+namespace Rlp.Consoles.Tests;
 
 public sealed class NearestNameTests
 {
