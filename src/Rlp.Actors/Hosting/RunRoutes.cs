@@ -49,7 +49,7 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
     private Task Members(HttpContext http) => AnswerTo(http, () => Task.FromResult<object?>(runs().Nodes.Members()));
 
     private Task Show(HttpContext http) => AnswerTo(http, async () =>
-        runs().StateOf(Run(http)).Status == RunStatus.Absent ? null : await runs().ViewAsync(Run(http), http.RequestAborted));
+        Journal().Read(Run(http)).Any() ? await runs().ViewAsync(Run(http), http.RequestAborted) : null);
 
     private Task Submit(HttpContext http) => AnswerTo(http, () => SubmitAsync(http));
 

@@ -163,6 +163,8 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
         idleSince = DateTimeOffset.UtcNow;
         slot.Current = null;
         Measure(work, slot.Since, reply is EngineFailed ? "failed" : "done");
+        if (slot.Ending && slot.Closing.Count == 0 && reply is not EngineFailed)
+            reply = Failed(work.Request, "the worker is restarted", engineLost: true);
         if (!slot.DropCurrent)
             large.Tell(work.Asker, reply);
         if (reply is EngineFailed failed)
@@ -197,9 +199,10 @@ internal sealed class WorkerActor : ReceiveActor, IWithTimers
         slot.Ending = true;
     }
 
+    /// <summary>Only engines at work: a run learns that its engine is gone from the call that fails.</summary>
     private void Restart()
     {
-        foreach (var slot in slots.Values.Where(s => s is { Child: not null, Ending: false }))
+        foreach (var slot in slots.Values.Where(s => s is { Child: not null, Ending: false, Current: not null }))
         {
             FailWaiting(slot, "the worker is restarted");
             Context.Stop(slot.Child);

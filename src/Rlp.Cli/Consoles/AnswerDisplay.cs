@@ -122,9 +122,23 @@ internal sealed class TerminalAnswerDisplay(IAnsiConsole terminal) : TextAnswerD
 {
     private static readonly Dictionary<string, string> Colours = new(StringComparer.Ordinal)
     {
-        ["running"] = "green", ["working"] = "green", ["up"] = "green", ["whole"] = "green", ["completed"] = "blue", ["complete"] = "blue",
-        ["failed"] = "red", ["down"] = "red", ["no"] = "red", ["does not answer"] = "red", ["paused"] = "yellow", ["draining"] = "yellow", ["restarting"] = "yellow",
-        ["leaving"] = "yellow", ["exiting"] = "yellow", ["cancelled"] = "grey", ["pruned"] = "grey",
+        ["running"] = "green",
+        ["working"] = "green",
+        ["up"] = "green",
+        ["whole"] = "green",
+        ["completed"] = "blue",
+        ["complete"] = "blue",
+        ["failed"] = "red",
+        ["down"] = "red",
+        ["no"] = "red",
+        ["does not answer"] = "red",
+        ["paused"] = "yellow",
+        ["draining"] = "yellow",
+        ["restarting"] = "yellow",
+        ["leaving"] = "yellow",
+        ["exiting"] = "yellow",
+        ["cancelled"] = "grey",
+        ["pruned"] = "grey",
     };
 
     protected override void WriteText(string line) => terminal.WriteLine(line);

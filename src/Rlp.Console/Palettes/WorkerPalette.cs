@@ -12,7 +12,7 @@ internal static class WorkerPalette
     [
         new("list", "what every worker of every node does, and for how long", [CommonArguments.Node with { Mandatory = false, Description = "only of this node" }], "worker list", List),
         new("show", "one worker and what its node has granted", [CommonArguments.Node, CommonArguments.Worker], "worker show -n one -w learner", Show),
-        new("restart", "closes a worker's engines when their calls end, as a failure would; their runs open them again", [CommonArguments.Node, CommonArguments.Worker],
+        new("restart", "ends what a worker's engines are at, as a failure would; their runs open them again. An idle worker is left as it is", [CommonArguments.Node, CommonArguments.Worker],
             "worker restart -n one -w rollout", Restart),
         new("drain", "has a node's workers take no more runs and moves learners and teachers away, each after a checkpoint; until the node is restarted",
             [CommonArguments.Node, Within], "worker drain -n one", Drain),

@@ -50,7 +50,7 @@ public sealed record CancelWork : IRunMessage
 public sealed record DrainWorker : IRlpMessage;
 
 /// <summary>
-/// Closes the worker's engines when the calls in progress end, as if they had failed: their runs are told and open them again. Answered with
+/// The calls in progress fail when they end and their engines are closed: the runs open them again. Idle engines stay. Answered with
 /// WorkerStatus at once.
 /// </summary>
 [ProtoContract]

@@ -26,6 +26,8 @@ public sealed class DocumentedDefaultsTests
         ["corpora.*.separator"] = "\"--\"",
         ["compare.corpus"] = "plain",
         ["node.device"] = "cuda",
+        ["telemetry.otlp-endpoint"] = "\"http://127.0.0.1:4317\"",
+        ["telemetry.trace-ratio"] = "0.5",
         ["node.memory"] = "2GiB",
         ["journal.connection-string"] = "\"Data Source=other.db\"",
         ["journal.synchronous"] = "full",

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Akka.Actor;
@@ -32,7 +33,7 @@ public sealed partial class NodeMonitoringTests : IDisposable
     {
         File.WriteAllText(folder["token"], Token);
         File.WriteAllText(folder["node.hocon"], $$"""
-            node { name = one, threads = 1, token-file = "{{folder["token"]}}" }
+            node { name = one, threads = 1, port = {{FreePort()}}, token-file = "{{folder["token"]}}" }
             runs = "{{folder["runs"]}}"
             """);
         File.WriteAllText(folder["tiny.hocon"], $$"""
@@ -44,7 +45,7 @@ public sealed partial class NodeMonitoringTests : IDisposable
             compare.corpus = ""
             """);
         var settings = RecipeFile.LoadNode(folder["node.hocon"], [], nothingElse: true);
-        var options = NodeSettingsMapping.ToOptions(settings, runs: null) with { HttpPort = 0 };
+        var options = NodeSettingsMapping.ToClusterOptions(settings);
         using var host = NodeHost.Build(options, new NodeMonitoring(settings));
         await host.StartAsync();
         using var scribe = new RunScribe(host.Services.GetRequiredService<ActorSystem>(), options);
@@ -91,6 +92,13 @@ public sealed partial class NodeMonitoringTests : IDisposable
         var output = await check.StandardOutput.ReadToEndAsync() + await check.StandardError.ReadToEndAsync();
         await check.WaitForExitAsync();
         Assert.True(check.ExitCode == 0, output);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static HashSet<string> Families(string exposition) =>
