@@ -172,7 +172,10 @@ public static class RlpNodeHosting
         retry-unsuccessful-join-after = 3s
         run-coordinated-shutdown-when-down = on
         failure-detector { heartbeat-interval = 300ms, acceptable-heartbeat-pause = {{settings.HeartbeatPause.TotalMilliseconds}}ms }
-        split-brain-resolver.stable-after = {{settings.StableAfter.TotalMilliseconds}}ms
+        split-brain-resolver {
+          stable-after = {{settings.StableAfter.TotalMilliseconds}}ms
+          down-all-when-unstable = 30s # by default 4 s after stable-after: a node that dies, joins again and dies would end them all
+        }
         down-removal-margin = {{settings.StableAfter.TotalMilliseconds}}ms
         sharding { retry-interval = 500ms, rebalance-interval = 3s, updating-state-timeout = 3s, waiting-for-state-timeout = 3s }
         """);
