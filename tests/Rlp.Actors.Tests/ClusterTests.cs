@@ -177,11 +177,17 @@ public sealed class ClusterTests : IDisposable
     [Fact]
     public async Task A_node_that_is_gone_is_reported_without_its_word()
     {
-        await using var cluster = new TestCluster(folder.Path, new FakeEngines());
+        await using var cluster = new TestCluster(folder.Path, new FakeEngines())
+        {
+            // It stays a member while it is asked, each time until the deadline.
+            With = options => options with { Cluster = options.Cluster! with { StableAfter = TimeSpan.FromSeconds(30) } },
+        };
         var a = await cluster.AddAsync("a", true);
         await cluster.AddAsync("b", false, Sampling);
         Assert.All(await a.Runs.Nodes.ReportsAsync(), report => Assert.NotNull(report.Status));
+        var ended = cluster["b"].System.WhenTerminated;
         cluster.Kill("b");
+        await ended; // until then it may answer
         var gone = (await a.Runs.Nodes.ReportsAsync()).Single(r => r.Node.Name == "b");
         Assert.Null(gone.Status);
         Assert.Empty(gone.Workers);
