@@ -27,9 +27,9 @@ public sealed class NodeClient(ActorSystem system)
     public async Task<IReadOnlyList<NodeReport>> ReportsAsync(CancellationToken cancellation = default) =>
         await Task.WhenAll(Seen().Select(async seen =>
         {
-            var status = AskOrNull<NodeStatus>(Supervisor(seen.Member), new GetNodeStatus(), cancellation);
+            var status = AskOrNull<NodeStatus>(system.SupervisorOn(seen.Member), new GetNodeStatus(), cancellation);
             var workers = await Task.WhenAll(Enum.GetValues<Role>().Where(seen.Member.Has)
-                .Select(role => AskOrNull<WorkerStatus>(Worker(seen.Member, role), new GetWorkerStatus(), cancellation)));
+                .Select(role => AskOrNull<WorkerStatus>(system.WorkerOn(seen.Member, role), new GetWorkerStatus(), cancellation)));
             return new NodeReport(seen.View, await status, [.. workers.OfType<WorkerStatus>()]);
         }));
 
@@ -40,7 +40,7 @@ public sealed class NodeClient(ActorSystem system)
         var member = Find(node);
         if (!member.Has(role))
             throw Refused($"node {node} has no {Workers.WorkerActor.NameOf(role)} worker; it has {string.Join(", ", ClusterNodes.WorkOf(member))}");
-        return await AskOrNull<WorkerStatus>(Worker(member, role), new RestartWorker(), cancellation) ?? throw Silent(node);
+        return await AskOrNull<WorkerStatus>(system.WorkerOn(member, role), new RestartWorker(), cancellation) ?? throw Silent(node);
     }
 
     /// <summary>
@@ -49,7 +49,7 @@ public sealed class NodeClient(ActorSystem system)
     /// </summary>
     /// <exception cref="RunRefusedException">There is no such node.</exception>
     public async Task<bool> DrainAsync(string node, TimeSpan within, CancellationToken cancellation = default) =>
-        await AskOrNull<NodeDrained>(Supervisor(Find(node)), new DrainNode(), cancellation, within) is not null;
+        await AskOrNull<NodeDrained>(system.SupervisorOn(Find(node)), new DrainNode(), cancellation, within) is not null;
 
     /// <summary>The node leaves the cluster, handing over what stands on it; its process ends.</summary>
     /// <exception cref="RunRefusedException">There is no such node.</exception>
@@ -91,10 +91,6 @@ public sealed class NodeClient(ActorSystem system)
         return members.FirstOrDefault(m => ClusterNodes.NameOf(m) == node)
             ?? throw Refused($"there is no node '{node}' in the cluster; there are {string.Join(", ", members.Select(ClusterNodes.NameOf).Order(StringComparer.Ordinal))}");
     }
-
-    private ActorSelection Supervisor(Member member) => system.ActorSelection($"{member.Address}/user/{NodeSupervisor.Name}");
-
-    private ActorSelection Worker(Member member, Role role) => system.ActorSelection($"{member.Address}{NodeSupervisor.PathOf(role)}");
 
     private static async Task<T?> AskOrNull<T>(ICanTell whom, object message, CancellationToken cancellation, TimeSpan? within = null) where T : class
     {

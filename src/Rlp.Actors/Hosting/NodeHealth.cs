@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Rlp.Actors.Journals;
 using Rlp.Actors.Nodes;
+using Rlp.Actors.Workers;
 using Rlp.Protocol.Queries;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
@@ -89,7 +90,7 @@ internal sealed class NodeHealth(Func<HealthCheckService?> checks) : INodeRoutes
             }
             catch (AskTimeoutException)
             {
-                stalled.Add($"{role.ToString().ToLowerInvariant()}: no answer within {AnswerWithin.TotalSeconds} s");
+                stalled.Add($"{WorkerActor.NameOf(role)}: no answer within {AnswerWithin.TotalSeconds} s");
             }
         }
         return stalled.Count > 0 ? HealthCheckResult.Unhealthy(string.Join("; ", stalled.Concat(slow)))

@@ -49,7 +49,7 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
     private Task Members(HttpContext http) => AnswerTo(http, () => Task.FromResult<object?>(runs().Nodes.Members()));
 
     private Task Show(HttpContext http) => AnswerTo(http, async () =>
-        Journal().Read(Run(http)).Any() ? await runs().ViewAsync(Run(http), http.RequestAborted) : null);
+        IsUnknown(http) ? null : await runs().ViewAsync(Run(http), http.RequestAborted));
 
     private Task Submit(HttpContext http) => AnswerTo(http, () => SubmitAsync(http));
 
@@ -59,13 +59,15 @@ internal sealed class RunRoutes(Func<RunClient> runs, NodeOptions options) : INo
         {
             return await runs().ResumeAsync(Run(http), http.RequestAborted);
         }
-        catch (RunRefusedException) when (Journal().Events(Run(http)).Count == 0)
+        catch (RunRefusedException) when (IsUnknown(http))
         {
             return null;
         }
     });
 
     private static string Run(HttpContext http) => (string)http.Request.RouteValues["run"]!;
+
+    private bool IsUnknown(HttpContext http) => runs().StateOf(Run(http)).Status == RunStatus.Absent;
 
     private static string Reason(HttpContext http) => $"a request from {http.Connection.RemoteIpAddress}";
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Akka.Actor;
 using Akka.Cluster;
 using Rlp.Actors.Workers;
 using Rlp.Protocol.Runs;
@@ -28,6 +29,12 @@ internal static class ClusterNodes
     public static IEnumerable<string> WorkOf(Member member) => member.Roles.Where(r => !r.StartsWith(NamePrefix, StringComparison.Ordinal));
 
     public static bool Has(this Member member, Role role) => member.HasRole(WorkerActor.NameOf(role));
+
+    /// <summary>The supervisor of a node.</summary>
+    public static ActorSelection SupervisorOn(this IActorRefFactory system, Member node) => system.ActorSelection($"{node.Address}/user/{NodeSupervisor.Name}");
+
+    /// <summary>A role's worker on a node.</summary>
+    public static ActorSelection WorkerOn(this IActorRefFactory system, Member node, Role role) => system.ActorSelection($"{node.Address}{NodeSupervisor.PathOf(role)}");
 
     /// <summary>The members that can be asked for work: up, and reachable as far as this node knows.</summary>
     public static IEnumerable<Member> Available(Cluster cluster)

@@ -217,7 +217,7 @@ internal sealed class RolloutLaneActor : ReceiveActor
     /// <summary>What a worker takes in this order it does in this order: the engine is open when the work comes, or both fail.</summary>
     private void Ask(Role role, Member node, ExecuteLane command, IEngineRequest request)
     {
-        var worker = Context.ActorSelection($"{node.Address}{NodeSupervisor.PathOf(role)}");
+        var worker = Context.WorkerOn(node, role);
         if (opened.GetValueOrDefault(role) != command.Opening)
         {
             worker.Tell(

@@ -93,7 +93,7 @@ internal sealed class RunSeats(string runId, ActorSystem system)
 
     public Member? Named(string name) => cluster.State.Members.FirstOrDefault(m => ClusterNodes.NameOf(m) == name);
 
-    public ActorSelection Worker(Role role, Member node) => system.ActorSelection($"{node.Address}{NodeSupervisor.PathOf(role)}");
+    public ActorSelection Worker(Role role, Member node) => system.WorkerOn(node, role);
 
-    public ActorSelection Supervisor(Member node) => system.ActorSelection($"{node.Address}/user/{NodeSupervisor.Name}");
+    public ActorSelection Supervisor(Member node) => system.SupervisorOn(node);
 }

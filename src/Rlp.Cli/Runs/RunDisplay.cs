@@ -48,8 +48,7 @@ internal abstract class RunDisplay : IDisposable
                 if (DateTime.UtcNow - lastLine >= interval || step.Applied.Step == step.Steps)
                 {
                     lastLine = DateTime.UtcNow;
-                    var values = new Dictionary<string, double>(step.Applied.Metrics);
-                    foreach (var (name, value) in StepMetrics.Of(step.Applied, step.Timings)) values[name] = value;
+                    var values = StepMetrics.AllOf(step.Applied, step.Timings, []);
                     Say(StepLine.Format(step.Applied.Stage, step.Applied.Step, step.Steps, values, left) + (step.Replayed ? " | replayed" : ""));
                 }
                 break;
@@ -112,8 +111,7 @@ internal sealed class JsonRunDisplay() : RunDisplay(TimeSpan.MaxValue)
     {
         if (progress is StepProgress step)
         {
-            var values = new Dictionary<string, double>(step.Applied.Metrics);
-            foreach (var (name, value) in StepMetrics.Of(step.Applied, step.Timings)) values[name] = value;
+            var values = StepMetrics.AllOf(step.Applied, step.Timings, []);
             Console.WriteLine(new MetricLine(step.Applied.Stage, step.Applied.Step, values).ToJson());
         }
         else

@@ -34,7 +34,7 @@ internal sealed class RunMetrics : IDisposable
         var metrics = new RunMetrics(folder);
         foreach (var entry in journaled)
         {
-            if (entry is StepApplied applied) metrics.Step(applied, null);
+            if (entry is StepApplied applied) metrics.Step(applied, null, []);
             else if (entry is StageEvaluated evaluated) metrics.Evaluation(evaluated);
         }
         metrics.Flush();
@@ -47,8 +47,7 @@ internal sealed class RunMetrics : IDisposable
         switch (progress)
         {
             case StepProgress { Replayed: false } step:
-                Step(step.Applied, step.Timings);
-                foreach (var (name, value) in step.Recovery) pending!.Value.Values[name] = value;
+                Step(step.Applied, step.Timings, step.Recovery);
                 break;
             case EvaluationProgress evaluation:
                 Evaluation(evaluation.Evaluated);
@@ -70,12 +69,11 @@ internal sealed class RunMetrics : IDisposable
         board.Append(step.Step, step.Values);
     }
 
-    private void Step(StepApplied applied, StepTimings? timings)
+    private void Step(StepApplied applied, StepTimings? timings, IEnumerable<KeyValuePair<string, double>> recovery)
     {
         Flush();
-        var values = new Dictionary<string, double>(applied.Metrics);
+        var values = StepMetrics.AllOf(applied, timings, recovery);
         values[MetricNames.NumTokens] = tokens[applied.Stage] = tokens.GetValueOrDefault(applied.Stage) + applied.InputTokens;
-        foreach (var (name, value) in StepMetrics.Of(applied, timings)) values[name] = value;
         pending = (applied.Stage, applied.Step, values);
     }
 

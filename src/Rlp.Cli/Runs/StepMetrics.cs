@@ -4,10 +4,18 @@ using Rlp.Training.Metrics;
 
 namespace Rlp.Cli.Runs;
 
-/// <summary>A step's wall-clock figures by their public names.</summary>
+/// <summary>A step's figures by their public names.</summary>
 internal static class StepMetrics
 {
-    public static IEnumerable<KeyValuePair<string, double>> Of(StepApplied applied, StepTimings? timings)
+    /// <summary>All figures of a step: those that the journal holds, the wall-clock ones and those of recovery.</summary>
+    public static Dictionary<string, double> AllOf(StepApplied applied, StepTimings? timings, IEnumerable<KeyValuePair<string, double>> recovery)
+    {
+        var values = new Dictionary<string, double>(applied.Metrics);
+        foreach (var (name, value) in WallClock(applied, timings).Concat(recovery)) values[name] = value;
+        return values;
+    }
+
+    private static IEnumerable<KeyValuePair<string, double>> WallClock(StepApplied applied, StepTimings? timings)
     {
         if (timings is null) yield break;
         yield return new(MetricNames.DataSeconds, timings.Data);

@@ -34,8 +34,7 @@ internal static class RunGauges
         switch (progress)
         {
             case StepProgress step:
-                var values = new Dictionary<string, double>(step.Applied.Metrics);
-                foreach (var (name, value) in StepMetrics.Of(step.Applied, step.Timings).Concat(step.Recovery)) values[name] = value;
+                var values = StepMetrics.AllOf(step.Applied, step.Timings, step.Recovery);
                 Runs[step.RunId] = new Shown(step.Applied.Stage, step.Applied.Step, values, Stopwatch.GetTimestamp());
                 foreach (var name in values.Keys) Gauges.GetOrAdd(name, Gauge);
                 break;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Akka.Actor;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rlp.Actors.Hosting;
@@ -147,7 +148,8 @@ public sealed class RunRoutesTests : IDisposable
             HttpPort = 0,
             Journal = JournalSettings.Of(JournalProvider.PostgreSql, "Host=127.0.0.1;Port=1;Database=runs;Username=me;Password=geheim"),
         };
-        var network = new NodeNetwork(options, () => throw new InvalidOperationException("nobody asks the runs"));
+        using var system = ActorSystem.Create("alone", "akka { actor.provider = cluster, remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 } }");
+        var network = new NodeNetwork(options, () => new RunClient(system, options));
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
         network.AddTo(builder.Services);
