@@ -1,33 +1,11 @@
 namespace Rlp.Chaos.Tests;
 
 /// <summary>Real processes, real signals: a run that was interrupted equals one that was not, bit for bit.</summary>
-public sealed class ResumeTests : IDisposable
+public sealed class ResumeTests(UninterruptedRuns whole) : IClassFixture<UninterruptedRuns>, IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("rlp-chaos-").FullName;
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
-
-    private string[] Train(string run, params string[] more) =>
-    [
-        "train", "hocon/recipes/arithmetic.hocon", "--runs", folder, "--run-id", run, "--log-interval", "0",
-        .. "pretrain.steps=12 pretrain.batch-size=16 cpt.steps=4 cpt.batch-size=16 rlp.steps=16 rlp.batch-size=4 rlp.group-size=4 rlp.checkpoint-every=5 rlp.evaluate-every=8 compare.problems=8 compare.problems-while-training=4"
-            .Split(' ').SelectMany(set => new[] { "--set", set }), .. more,
-    ];
-
-    private async Task<string> Digests(string run, int pretrain = 12)
-    {
-        var (code, output) = await RlpProcess.RunAsync("runs", "digests", run, "--json", "--runs", folder);
-        Assert.Equal(0, code);
-        Assert.Equal(pretrain + 4 + 4 + 16, output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
-        return output;
-    }
-
-    private async Task<string> Uninterrupted(params string[] more)
-    {
-        var (code, output) = await RlpProcess.RunAsync(Train("whole", more));
-        Assert.True(code == 0, output);
-        return await Digests("whole");
-    }
 
     [Theory]
     [InlineData("pretrain 5/12", 0)]
@@ -37,22 +15,22 @@ public sealed class ResumeTests : IDisposable
     [InlineData("rlp 11/16", 2)]
     public async Task A_run_killed_at_any_step_ends_with_the_same_losses_rewards_and_parameters(string killedAt, int staleness)
     {
-        string[] stale = ["--set", $"rlp.staleness={staleness}"];
-        var expected = await Uninterrupted(stale);
-        using (var killed = RlpProcess.Start(Train("killed", stale)))
+        var (id, stale) = ($"whole-{staleness}", $"rlp.staleness={staleness}");
+        var expected = await whole.DigestsAsync(id, stale);
+        using (var killed = RlpProcess.Start(SmallRun.Train(folder, "killed", stale)))
         {
             await killed.SeeAsync(killedAt);
             killed.Signal(RlpProcess.SigKill);
             await killed.EndAsync();
         }
 
-        var (code, output) = await RlpProcess.RunAsync(Train("killed", stale));
+        var (code, output) = await RlpProcess.RunAsync(SmallRun.Train(folder, "killed", stale));
 
         Assert.True(code == 0, output);
         Assert.Contains("resuming run 'killed'", output);
-        Assert.Equal(expected, await Digests("killed"));
-        Assert.Equal(File.ReadAllText(Path.Combine(folder, "whole", "report.json")).Split("\"seconds\"").Length, File.ReadAllText(Path.Combine(folder, "killed", "report.json")).Split("\"seconds\"").Length);
-        Assert.Equal(12 + 4 + 4 + 16, File.ReadAllLines(Path.Combine(folder, "killed", "metrics.jsonl")).Length);
+        Assert.Equal(expected, await SmallRun.DigestsAsync(folder, "killed"));
+        Assert.Equal(Sections(Path.Combine(whole.Folder, id)), Sections(Path.Combine(folder, "killed")));
+        Assert.Equal(12 + SmallRun.StepsAfterPretraining, File.ReadAllLines(Path.Combine(folder, "killed", "metrics.jsonl")).Length);
     }
 
     [Theory]
@@ -61,10 +39,9 @@ public sealed class ResumeTests : IDisposable
     public async Task A_run_that_is_asked_to_stop_commits_a_checkpoint_exits_with_130_and_resumes(int signal)
     {
         const int Steps = 80; // most of the run is left when the signal is sent: on a busy machine that takes seconds
-        string[] longer = ["--set", $"pretrain.steps={Steps}"];
-        var (code, output) = await RlpProcess.RunAsync(Train("whole", longer));
-        Assert.True(code == 0, output);
-        using (var stopped = RlpProcess.Start(Train("stopped", longer)))
+        var longer = $"pretrain.steps={Steps}";
+        var expected = await whole.DigestsAsync("longer", longer);
+        using (var stopped = RlpProcess.Start(SmallRun.Train(folder, "stopped", longer)))
         {
             await stopped.SeeAsync($"pretrain 2/{Steps}");
             stopped.Signal(signal);
@@ -72,33 +49,40 @@ public sealed class ResumeTests : IDisposable
             Assert.Contains("stopped after a checkpoint", stopped.Output);
         }
 
-        (code, output) = await RlpProcess.RunAsync(Train("stopped", longer));
+        var (code, output) = await RlpProcess.RunAsync(SmallRun.Train(folder, "stopped", longer));
 
         Assert.True(code == 0, output);
         Assert.DoesNotContain("replay", output); // the checkpoint is of the last applied step: nothing is done twice
-        Assert.Equal(await Digests("whole", Steps), await Digests("stopped", Steps));
+        Assert.Equal(Steps + SmallRun.StepsAfterPretraining, Lines(expected));
+        Assert.Equal(expected, await SmallRun.DigestsAsync(folder, "stopped"));
     }
 
     [Fact]
     public async Task A_complete_run_says_so_and_does_nothing_again()
     {
-        var expected = await Uninterrupted();
-        var (code, output) = await RlpProcess.RunAsync(Train("whole"));
+        var expected = await whole.DigestsAsync("whole-0", "rlp.staleness=0");
+        Assert.Equal(12 + SmallRun.StepsAfterPretraining, Lines(expected));
+
+        var (code, output) = await RlpProcess.RunAsync(SmallRun.Train(whole.Folder, "whole-0", "rlp.staleness=0"));
 
         Assert.Equal(0, code);
-        Assert.Contains("run 'whole' is complete", output);
+        Assert.Contains("run 'whole-0' is complete", output);
         Assert.DoesNotContain("pretrain 1/", output);
         Assert.Contains("CPT + thoughts", output); // the table once more
-        Assert.Equal(expected, await Digests("whole"));
+        Assert.Equal(expected, await SmallRun.DigestsAsync(whole.Folder, "whole-0"));
     }
 
     [Fact]
     public async Task Another_recipe_under_the_id_of_an_existing_run_is_refused()
     {
-        await Uninterrupted();
-        var (code, output) = await RlpProcess.RunAsync(Train("whole", "--set", "rlp.temperature=0.5"));
+        await whole.DigestsAsync("whole-0", "rlp.staleness=0");
+        var (code, output) = await RlpProcess.RunAsync(SmallRun.Train(whole.Folder, "whole-0", "rlp.temperature=0.5"));
 
         Assert.Equal(2, code);
         Assert.Contains("--run-id", output);
     }
+
+    private static int Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;
+
+    private static int Sections(string run) => File.ReadAllText(Path.Combine(run, "report.json")).Split("\"seconds\"").Length;
 }
