@@ -28,7 +28,6 @@ public sealed class JournalOutageTests : IDisposable
 
     [Theory]
     [InlineData("rlp sample", 3, 0)]
-    [InlineData("rlp learn", 5, 0)]
     [InlineData("rlp learn", 5, 2)]
     [InlineData("rlp seal", 6, 0)]
     [InlineData("rlp evaluate", 20, 0)]
@@ -243,7 +242,7 @@ public sealed class JournalOutageTests : IDisposable
         var refuse = true;
         var options = TestNode.OptionsFor(folder.Sub("cut"), new FakeEngines()) with
         {
-            Journal = Impatient(database.Journal) with { GiveUpAfter = TimeSpan.FromSeconds(12) }, // the stop is there before that
+            Journal = Impatient(database.Journal) with { StopWithin = TimeSpan.FromSeconds(2) },
             OnJournal = (events, durable) =>
             {
                 if (!refuse || durable || events[0] is not StepApplied { Stage: "cpt", Step: 2 })

@@ -17,7 +17,6 @@ public sealed class RecoveryTests : IDisposable
 
     [Theory]
     [InlineData(0, JournalProvider.Sqlite)]
-    [InlineData(1, JournalProvider.Sqlite)]
     [InlineData(2, JournalProvider.Sqlite)]
     [InlineData(1, JournalProvider.PostgreSql)]
     public async Task A_run_cut_off_before_or_after_any_write_of_its_journal_continues_to_the_same_series(int staleness, JournalProvider provider)

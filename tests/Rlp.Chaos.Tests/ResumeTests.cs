@@ -10,7 +10,6 @@ public sealed class ResumeTests(UninterruptedRuns whole) : IClassFixture<Uninter
     [Theory]
     [InlineData("pretrain 5/12", 0)]
     [InlineData("rlp 8/16", 0)] // three steps after a checkpoint: they are executed again and compared with the journal
-    [InlineData("rlp 15/16", 0)]
     [InlineData("rlp 8/16", 1)] // while later steps are sampled
     [InlineData("rlp 11/16", 2)]
     public async Task A_run_killed_at_any_step_ends_with_the_same_losses_rewards_and_parameters(string killedAt, int staleness)

@@ -44,6 +44,9 @@ public sealed record JournalSettings
     /// <summary>A journal that cannot be read or written for so long ends its runs; until then they are tried again.</summary>
     public TimeSpan GiveUpAfter { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>Who asks a run to stop does not wait longer than this for a journal that is away.</summary>
+    public TimeSpan StopWithin { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Pause before a run whose journal failed is tried again; doubled with each failure in a row, up to the maximum.</summary>
     public TimeSpan Backoff { get; init; } = TimeSpan.FromMilliseconds(500);
 

@@ -22,9 +22,6 @@ internal sealed partial class TrainingRunActor
     /// <summary>Two, because the newest may be the one that a crash damaged.</summary>
     private const int SnapshotsKept = 2;
 
-    /// <summary>Who asks a run to stop does not wait longer for a journal that is away.</summary>
-    private static readonly TimeSpan StopWithin = TimeSpan.FromSeconds(30);
-
     private readonly JournalOutages outages = JournalOutages.Of(Context.System);
     private readonly HashSet<(IRunMessage Command, IActorRef Sender)> unanswered = [];
     private readonly Queue<long> snapshots = new();
@@ -185,7 +182,7 @@ internal sealed partial class TrainingRunActor
         var pause = TimeSpan.FromTicks((long)Math.Min(
             settings.Backoff.Ticks * Math.Pow(2, Math.Min(outage.Attempts - 1, 30)), settings.MaximumBackoff.Ticks));
         var stopping = Unanswered().Any(u => u.Command is StopRun);
-        if (DateTimeOffset.UtcNow + pause - outage.Since > (stopping && StopWithin < settings.GiveUpAfter ? StopWithin : settings.GiveUpAfter))
+        if (DateTimeOffset.UtcNow + pause - outage.Since > (stopping && settings.StopWithin < settings.GiveUpAfter ? settings.StopWithin : settings.GiveUpAfter))
         {
             outages.End(runId);
             Abandon($"the journal {settings} cannot be {what} since {outage.Since:u}, and the run {(stopping ? "was asked to stop" : "gave up (journal.give-up-after)")}: {outage.Reason}. "
