@@ -1,7 +1,4 @@
-using System.Net;
-using System.Net.Sockets;
 using Petabridge.Cmd;
-using Petabridge.Cmd.Host;
 using Rlp.Consoles;
 using Rlp.Consoles.Tests;
 
@@ -50,7 +47,7 @@ public sealed class PbmAnswerTests
     {
         var words = CommandLine.Split(line);
         var expected = await SaidByConsoleAsync(words);
-        await using var session = await PbmSession.StartAsync(cluster);
+        await using var session = await PbmSession.StartAsync(() => cluster);
         session.Send(words);
         Assert.Equal(expected, await session.LinesAsync(atMost: expected.Length));
     }
@@ -58,7 +55,7 @@ public sealed class PbmAnswerTests
     [Fact]
     public async Task An_answer_is_lines_and_an_end()
     {
-        await using var session = await PbmSession.StartAsync(cluster);
+        await using var session = await PbmSession.StartAsync(() => cluster);
         session.Send("run", "list", "-s", "paused");
         Assert.Equal(["run   status  stage  step  node  failure", "beta  paused  -      -     -     -"], await session.LinesAsync(atMost: 2));
         Assert.Same(CommandResponse.Empty, await session.NextAsync());
@@ -72,7 +69,7 @@ public sealed class PbmAnswerTests
     [InlineData("rlp-cluster down: -n NODE is missing", "rlp-cluster", "down")]
     public async Task What_is_wrong_comes_as_an_error_that_ends_the_answer(string message, params string[] words)
     {
-        await using var session = await PbmSession.StartAsync(cluster);
+        await using var session = await PbmSession.StartAsync(() => cluster);
         session.Send(words);
         var response = Assert.IsType<ErroredCommandResponse>(await session.NextAsync());
         Assert.Contains(message, response.Msg);
@@ -91,7 +88,7 @@ public sealed class PbmAnswerTests
     [Fact]
     public async Task What_is_not_given_has_its_default()
     {
-        await using var session = await PbmSession.StartAsync(cluster);
+        await using var session = await PbmSession.StartAsync(() => cluster);
         session.Send("rlp-cluster", "leave", "-n", "two");
         await session.LinesAsync();
         Assert.Equal(["drain two 120", "leave two"], cluster.Done);
@@ -100,7 +97,7 @@ public sealed class PbmAnswerTests
     [Fact]
     public async Task A_tail_ends_with_who_asked()
     {
-        await using var session = await PbmSession.StartAsync(cluster);
+        await using var session = await PbmSession.StartAsync(() => cluster);
         session.Send("journal", "tail");
         await session.LinesAsync(atMost: 2);
         Assert.Equal(1, cluster.Followers);
@@ -111,33 +108,12 @@ public sealed class PbmAnswerTests
     [Fact]
     public async Task A_tail_ends_with_its_connection()
     {
-        await using var session = await PbmSession.StartAsync(cluster);
+        await using var session = await PbmSession.StartAsync(() => cluster);
         var handler = session.Send("journal", "tail");
         await session.LinesAsync(atMost: 2);
         Assert.Equal(1, cluster.Followers);
         session.System.Stop(handler);
         await NobodyFollowsAsync();
-    }
-
-    [Fact]
-    public async Task A_port_that_is_taken_costs_the_node_its_pbm_and_nothing_else()
-    {
-        using var other = new TcpListener(IPAddress.Loopback, 0);
-        other.Start();
-        var port = ((IPEndPoint)other.LocalEndpoint).Port;
-        var said = new List<string>();
-        await using (var session = await PbmSession.StartAsync(() => cluster, port, said.Add))
-            Assert.Empty(PetabridgeCmd.Get(session.System).Handlers);
-        Assert.StartsWith($"no pbm: 127.0.0.1:{port} cannot be listened on (Address already in use); set node.pbm-port", Assert.Single(said));
-
-        other.Stop();
-        said.Clear();
-        await using (var session = await PbmSession.StartAsync(() => cluster, port, said.Add))
-        {
-            var pbm = PetabridgeCmd.Get(session.System);
-            Assert.Equal(("127.0.0.1", port), (pbm.Host, pbm.Port));
-        }
-        Assert.Equal([$"pbm 127.0.0.1:{port}"], said);
     }
 
     private async Task NobodyFollowsAsync()

@@ -1,5 +1,6 @@
 using Petabridge.Cmd.Host;
 using Rlp.Consoles;
+using Rlp.Consoles.Tests;
 
 namespace Rlp.Pbm.Tests;
 
@@ -25,7 +26,7 @@ public sealed class PbmPaletteTests
     [Fact]
     public async Task A_node_has_the_console_s_palettes_beside_those_of_Petabridge_Cmd()
     {
-        await using var session = await PbmSession.StartAsync(new());
+        await using var session = await PbmSession.StartAsync(() => new FakeCluster());
         var names = PetabridgeCmd.Get(session.System).Handlers.Select(h => h.Palette.Name).ToArray();
         string[] theirs = ["cluster", "cluster-sharding", "remote"];
         Assert.Equal([.. theirs, .. ConsolePalettes.All.Select(p => theirs.Contains(p.Name) ? $"rlp-{p.Name}" : p.Name)], names);

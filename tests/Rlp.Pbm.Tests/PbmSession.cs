@@ -5,7 +5,6 @@ using Microsoft.Extensions.Hosting;
 using Petabridge.Cmd;
 using Petabridge.Cmd.Host;
 using Rlp.Consoles;
-using Rlp.Consoles.Tests;
 
 namespace Rlp.Pbm.Tests;
 
@@ -30,14 +29,13 @@ internal sealed class PbmSession : IAsyncDisposable
 
     public Inbox Inbox { get; }
 
-    public static Task<PbmSession> StartAsync(FakeCluster cluster) => StartAsync(() => cluster);
+    /// <summary>At a port that the stand-in does not open.</summary>
+    public static Task<PbmSession> StartAsync(Func<IClusterView> cluster) => StartAsync(akka => akka.WithPbm(0, cluster, _ => { }));
 
-    public static async Task<PbmSession> StartAsync(Func<IClusterView> cluster, int port = 0, Action<string>? say = null)
+    public static async Task<PbmSession> StartAsync(Action<AkkaConfigurationBuilder> pbm)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Services.AddAkka("pbm", (akka, _) => akka
-            .AddHocon("akka.stdout-loglevel = OFF, akka.loglevel = OFF", HoconAddMode.Prepend)
-            .WithPbm(port, cluster, say ?? (_ => { })));
+        builder.Services.AddAkka("pbm", (akka, _) => pbm(akka.AddHocon("akka.stdout-loglevel = OFF, akka.loglevel = OFF", HoconAddMode.Prepend)));
         var host = builder.Build();
         await host.StartAsync();
         return new PbmSession(host);

@@ -1,8 +1,9 @@
 using Akka.Hosting;
-using Rlp.Cli.Configuration;
 using Rlp.Consoles;
 #if PETABRIDGE_CMD
 using Rlp.Pbm;
+#else
+using Rlp.Cli.Configuration;
 #endif
 
 namespace Rlp.Cli.Consoles;
