@@ -37,7 +37,8 @@ internal sealed class AnswerActor : ReceiveActor
         var display = new PlainAnswerDisplay(line => asker.Tell(new CommandResponse(line, false)), errors.Add);
         try
         {
-            await foreach (var line in PaletteCommand.Parse(words, PbmPalettes.All).AnswerAsync(cluster(), ending.Token)) display.Show(line);
+            var command = PaletteCommand.Parse(words, PbmPalettes.All);
+            await foreach (var line in command.AnswerAsync(cluster(), ending.Token)) display.Show(line);
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {

@@ -25,7 +25,8 @@ internal sealed class PbmPalette : CommandPaletteHandler
             foreach (var verb in palette.Verbs)
                 Process(verb.Name, command =>
                 {
-                    string[] words = [palette.Name, verb.Name, .. command.Arguments.SelectMany(given => (string[])[given.Item1, given.Item2])];
+                    var given = command.Arguments.SelectMany(argument => (string[])[argument.Item1, argument.Item2]);
+                    string[] words = [palette.Name, verb.Name, .. given];
                     var asker = Sender;
                     Context.ActorOf(Props.Create(() => new AnswerActor(words, cluster, asker)));
                 });

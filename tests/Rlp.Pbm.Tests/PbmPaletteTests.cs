@@ -19,8 +19,11 @@ public sealed class PbmPaletteTests
         Assert.StartsWith(verb.Description, command.Description);
         Assert.EndsWith(verb.Example, command.Description);
         Assert.Equal(
-            verb.Arguments.Select(a => (a.Name, a.Description, $"{a.Switch} --{a.Name}", a.Mandatory, a.AllowMultiple, a.Default, string.Join(' ', a.Values))),
-            command.ArgumentsByName.Values.Select(a => (a.Name, a.Description, string.Join(' ', a.Switch), a.Mandatory, a.Multiple, a.Default, string.Join(' ', a.Defaults))));
+            verb.Arguments.Select(a => (a.Name, a.Description, $"{a.Switch} --{a.Name}", a.Mandatory, a.AllowMultiple, a.Default, Words(a.Values))),
+            command.ArgumentsByName.Values.Select(a =>
+                (a.Name, a.Description, Words(a.Switch), a.Mandatory, a.Multiple, a.Default, Words(a.Defaults))));
+
+        static string Words(IReadOnlyList<string> words) => string.Join(' ', words);
     }
 
     [Fact]

@@ -35,7 +35,8 @@ internal sealed class PbmSession : IAsyncDisposable
     public static async Task<PbmSession> StartAsync(Action<AkkaConfigurationBuilder> pbm)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Services.AddAkka("pbm", (akka, _) => pbm(akka.AddHocon("akka.stdout-loglevel = OFF, akka.loglevel = OFF", HoconAddMode.Prepend)));
+        builder.Services.AddAkka("pbm", (akka, _) =>
+            pbm(akka.AddHocon("akka.stdout-loglevel = OFF, akka.loglevel = OFF", HoconAddMode.Prepend)));
         var host = builder.Build();
         await host.StartAsync();
         return new PbmSession(host);

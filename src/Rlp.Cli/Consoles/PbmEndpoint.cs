@@ -19,7 +19,8 @@ internal static class PbmEndpoint
         if (port > 0) akka.WithPbm(port, cluster, say);
 #else
         if (port is not (0 or NodeSettings.StandardPbmPort))
-            say($"no pbm: node.pbm-port is {port}, but this program was built without it; build with -p:PetabridgeCmd=true, or ask with 'rlp console'");
+            say($"no pbm: node.pbm-port is {port}, but this program was built without it; build with -p:PetabridgeCmd=true, "
+                + "or ask with 'rlp console'");
 #endif
     }
 }

@@ -1,5 +1,4 @@
 using Akka.Actor;
-using Akka.Configuration;
 using Akka.Hosting;
 
 namespace Petabridge.Cmd.Host;
@@ -29,7 +28,8 @@ public sealed class PetabridgeCmd(ExtendedActorSystem system) : IExtension
     /// <exception cref="InvalidOperationException">There is a palette of this name.</exception>
     public void RegisterCommandPalette(CommandPaletteHandler handler)
     {
-        if (handlers.Any(h => h.Palette.Name == handler.Palette.Name)) throw new InvalidOperationException($"there is a palette '{handler.Palette.Name}' already");
+        var name = handler.Palette.Name;
+        if (handlers.Any(h => h.Palette.Name == name)) throw new InvalidOperationException($"there is a palette '{name}' already");
         handlers.Add(handler);
         handler.OnRegister(this);
     }
@@ -44,6 +44,6 @@ public static class PetabridgeCmdHosting
 {
     public static AkkaConfigurationBuilder AddPetabridgeCmd(
         this AkkaConfigurationBuilder builder, PetabridgeCmdOptions options, Action<PetabridgeCmd> hostConfiguration) => builder
-        .AddHocon(ConfigurationFactory.ParseString($"petabridge.cmd {{ host = \"{options.Host}\", port = {options.Port} }}"), HoconAddMode.Prepend)
+        .AddHocon($"petabridge.cmd {{ host = \"{options.Host}\", port = {options.Port} }}", HoconAddMode.Prepend)
         .AddStartup((system, _) => hostConfiguration(PetabridgeCmd.Get(system)));
 }

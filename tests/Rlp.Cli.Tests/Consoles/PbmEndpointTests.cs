@@ -14,7 +14,8 @@ public sealed class PbmEndpointTests
     public void A_program_without_pbm_says_so_where_it_was_asked_for(int port, string? expected)
     {
         var said = new List<string>();
-        PbmEndpoint.AddTo(new AkkaConfigurationBuilder(new ServiceCollection(), "none"), port, () => throw new InvalidOperationException("nothing asks"), said.Add);
+        var akka = new AkkaConfigurationBuilder(new ServiceCollection(), "none");
+        PbmEndpoint.AddTo(akka, port, () => throw new InvalidOperationException("nothing asks"), said.Add);
         if (expected is null) Assert.Empty(said);
         else Assert.StartsWith(expected, Assert.Single(said));
     }
