@@ -23,12 +23,13 @@ internal sealed class PbmPalette : CommandPaletteHandler
         public HandlerActor(Palette palette, CommandPalette definition, Func<IClusterView> cluster) : base(definition)
         {
             foreach (var verb in palette.Verbs)
-                Process(verb.Name, command =>
+                Process(verb.Name, (_, given) =>
                 {
-                    var given = command.Arguments.SelectMany(argument => (string[])[argument.Item1, argument.Item2]);
-                    string[] words = [palette.Name, verb.Name, .. given];
+                    // By name, as every published palette reads its arguments: by which switch they came is the parser's affair.
+                    var words = verb.Arguments.SelectMany(a => given.ArgumentValues(a.Name).SelectMany(value => (string[])[a.Switch, value]));
+                    string[] line = [palette.Name, verb.Name, .. words];
                     var asker = Sender;
-                    Context.ActorOf(Props.Create(() => new AnswerActor(words, cluster, asker)));
+                    Context.ActorOf(Props.Create(() => new AnswerActor(line, cluster, asker)));
                 });
         }
     }

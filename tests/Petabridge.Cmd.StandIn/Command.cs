@@ -10,3 +10,13 @@ public sealed class Command(string palette, string name, IEnumerable<Tuple<strin
 
     public IReadOnlyList<Tuple<string, string>> Arguments { get; } = [.. arguments];
 }
+
+/// <summary>The values of a command's arguments, by the names that its definition gives them.</summary>
+public sealed class CommandArguments(CommandDefinition definition, Command command)
+{
+    public IEnumerable<string> ArgumentValues(string name)
+    {
+        var argument = definition.ArgumentsByName[name];
+        return command.Arguments.Where(a => argument.Switch.Contains(a.Item1)).Select(a => a.Item2);
+    }
+}

@@ -65,7 +65,6 @@ public sealed class PbmAnswerTests
     [InlineData("there is no run 'alhpa'; did you mean 'alpha'?", "run", "show", "-r", "alhpa")]
     [InlineData("run show: -r RUN is missing", "run", "show")]
     [InlineData("-l is 'many'; expected a whole number of at least 0", "run", "events", "-r", "alpha", "-l", "many")]
-    [InlineData("has no switch '-x'", "run", "show", "-x", "alpha")]
     [InlineData("rlp-cluster down: -n NODE is missing", "rlp-cluster", "down")]
     public async Task What_is_wrong_comes_as_an_error_that_ends_the_answer(string message, params string[] words)
     {

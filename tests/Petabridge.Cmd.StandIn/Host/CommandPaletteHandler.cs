@@ -17,13 +17,13 @@ public abstract class CommandPaletteHandler(CommandPalette palette)
 /// <summary>Answers the sender of a <see cref="Command"/>.</summary>
 public abstract class CommandHandlerActor : ReceiveActor
 {
-    private readonly Dictionary<string, Action<Command>> handlers = [];
+    private readonly Dictionary<string, Action<Command, CommandArguments>> handlers = [];
 
     protected CommandHandlerActor(CommandPalette palette) => Receive<Command>(command =>
     {
-        if (command.Palette == palette.Name && handlers.TryGetValue(command.Name, out var handle)) handle(command);
+        if (command.Palette == palette.Name && handlers.TryGetValue(command.Name, out var handle)) handle(command, new CommandArguments(palette.Commands.Single(c => c.Name == command.Name), command));
         else Sender.Tell(new ErroredCommandResponse($"'{palette.Name}' has no command '{command.Palette} {command.Name}'"));
     });
 
-    protected void Process(string name, Action<Command> handle) => handlers.Add(name, handle);
+    protected void Process(string name, Action<Command, CommandArguments> handle) => handlers.Add(name, handle);
 }
