@@ -38,7 +38,12 @@ internal sealed class FakeCluster : IClusterView
         ["beta"] = [Created("beta"), new RunPaused { RunId = "beta", Reason = "dinner" }],
     };
 
+    private int followers;
+
     public List<string> Done { get; } = [];
+
+    /// <summary>Tails that go on.</summary>
+    public int Followers => followers;
 
     public string? Damage { get; init; }
 
@@ -121,17 +126,25 @@ internal sealed class FakeCluster : IClusterView
 
     public void Journal(IRunEvent e) => journal[e.RunId].Add(e);
 
-    /// <summary>What is there, and then it waits to be cancelled, as a tail does.</summary>
-    public async IAsyncEnumerable<JournaledEvent> FollowAsync(string runId, long after, [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        foreach (var e in Events(runId).Where(e => e.Number > after)) yield return e;
-        await Task.Delay(Timeout.Infinite, cancellation);
-    }
+    public IAsyncEnumerable<JournaledEvent> FollowAsync(string runId, long after, CancellationToken cancellation) =>
+        FollowAsync(Events(runId).Where(e => e.Number > after), cancellation);
 
-    public async IAsyncEnumerable<JournaledEvent> FollowAllAsync(int last, [EnumeratorCancellation] CancellationToken cancellation)
+    public IAsyncEnumerable<JournaledEvent> FollowAllAsync(int last, CancellationToken cancellation) =>
+        FollowAsync(journal.Keys.SelectMany(Events).TakeLast(last), cancellation);
+
+    /// <summary>What is there, and then it waits to be cancelled, as a tail does.</summary>
+    private async IAsyncEnumerable<JournaledEvent> FollowAsync(IEnumerable<JournaledEvent> events, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        foreach (var e in journal.Keys.SelectMany(Events).TakeLast(last)) yield return e;
-        await Task.Delay(Timeout.Infinite, cancellation);
+        Interlocked.Increment(ref followers);
+        try
+        {
+            foreach (var e in events) yield return e;
+            await Task.Delay(Timeout.Infinite, cancellation);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref followers);
+        }
     }
 
     public Task<IReadOnlyList<JournalCount>> CountJournalAsync(CancellationToken cancellation) => Task.FromResult<IReadOnlyList<JournalCount>>(

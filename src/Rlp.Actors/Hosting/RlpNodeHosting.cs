@@ -30,9 +30,11 @@ public static class RlpNodeHosting
 
     /// <summary>Adds the node to a host; <see cref="RunClient"/> is how the host's code speaks to it.</summary>
     /// <param name="routes">What the node's HTTP endpoint answers besides weights, runs and its health.</param>
+    /// <param name="configure">What the actor system has besides.</param>
     /// <exception cref="JournalUnavailableException">The journal cannot be opened.</exception>
     /// <exception cref="InvalidOperationException"><see cref="NodeOptions.Security"/> does not fit the node's address.</exception>
-    public static IServiceCollection AddRlpNode(this IServiceCollection services, NodeOptions options, IEnumerable<INodeRoutes>? routes = null)
+    public static IServiceCollection AddRlpNode(
+        this IServiceCollection services, NodeOptions options, IEnumerable<INodeRoutes>? routes = null, Action<AkkaConfigurationBuilder>? configure = null)
     {
         OpenMpWaiting.Prepare();
         RunClient? client = null;
@@ -44,7 +46,11 @@ public static class RlpNodeHosting
         services.AddSingleton(options);
         services.AddSingleton(_ => new NodeAddress(network.Address));
         services.AddSingleton(provider => client = new RunClient(provider.GetRequiredService<ActorSystem>(), options));
-        return services.AddAkka(SystemName, (builder, _) => Configure(builder, options, network));
+        return services.AddAkka(SystemName, (builder, _) =>
+        {
+            Configure(builder, options, network);
+            configure?.Invoke(builder);
+        });
     }
 
     private static void Configure(AkkaConfigurationBuilder builder, NodeOptions options, NodeNetwork network)

@@ -59,7 +59,7 @@ internal static class ConsoleCommand
 
     private static AnswerDisplay Display(bool json) =>
         json ? new JsonAnswerDisplay(Console.Out)
-        : Console.IsOutputRedirected ? new PlainAnswerDisplay(Console.Out, Console.Error)
+        : Console.IsOutputRedirected ? new PlainAnswerDisplay(Console.WriteLine, line => Console.Error.WriteLine($"rlp: {line}"))
         : new TerminalAnswerDisplay(AnsiConsole.Console);
 
     private static async Task<int> AskAsync(ConsoleClient client, string line, AnswerDisplay display, CancellationToken cancellation)

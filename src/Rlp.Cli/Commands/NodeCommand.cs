@@ -40,7 +40,11 @@ internal static class NodeCommand
         var settings = RecipeFile.LoadNode(config, overrides, nothingElse: true);
         var options = NodeSettingsMapping.ToClusterOptions(settings);
         NativeLibrary.Load();
-        using var host = NodeHost.Build(options, new NodeMonitoring(settings), new NodeRunsCommand(config, overrides, options.RunsFolder));
+        using var host = NodeHost.Build(
+            options,
+            new NodeMonitoring(settings),
+            new NodeRunsCommand(config, overrides, options.RunsFolder),
+            (akka, cluster) => PbmEndpoint.AddTo(akka, settings.PbmPort, cluster, Say));
         await host.StartAsync();
         var system = host.Services.GetRequiredService<ActorSystem>();
         var client = host.Services.GetRequiredService<RunClient>();

@@ -1,9 +1,11 @@
+using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rlp.Actors.Hosting;
 using Rlp.Cli.Consoles;
 using Rlp.Cli.Telemetry;
+using Rlp.Consoles;
 using Rlp.Protocol.Payloads;
 
 namespace Rlp.Cli.Commands;
@@ -13,7 +15,12 @@ internal static class NodeHost
 {
     /// <param name="monitoring">What the node tells of itself, where it is to.</param>
     /// <param name="console">Null: the node's endpoint, if it has one, answers no console.</param>
-    public static IHost Build(NodeOptions options, NodeMonitoring? monitoring = null, NodeRunsCommand? console = null)
+    /// <param name="pbm">Gives what the console answers to pbm as well.</param>
+    public static IHost Build(
+        NodeOptions options,
+        NodeMonitoring? monitoring = null,
+        NodeRunsCommand? console = null,
+        Action<AkkaConfigurationBuilder, Func<IClusterView>>? pbm = null)
     {
         IHost? host = null;
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
@@ -21,12 +28,16 @@ internal static class NodeHost
         builder.Services.AddSingleton<IHostLifetime, ForegroundLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMinutes(1));
         monitoring?.AddTo(builder.Services, options.Name);
+        Func<IClusterView>? cluster = console is null ? null : () => View(host, options, console);
         INodeRoutes[] routes =
         [
             .. monitoring is null ? (INodeRoutes[])[] : [monitoring],
-            .. console is null ? (INodeRoutes[])[] : [new ConsoleRoutes(() => View(host, options, console))],
+            .. cluster is null ? (INodeRoutes[])[] : [new ConsoleRoutes(cluster)],
         ];
-        builder.Services.AddRlpNode(options, routes);
+        builder.Services.AddRlpNode(options, routes, akka =>
+        {
+            if (cluster is not null) pbm?.Invoke(akka, cluster);
+        });
         host = builder.Build();
         monitoring?.Use(host.Services);
         return host;

@@ -18,6 +18,8 @@ public sealed record NodeSettings
 {
     public const string Coordinator = "coordinator";
 
+    public const int StandardPbmPort = 9110;
+
     public static readonly IReadOnlyList<string> WorkerRoles = [.. Enum.GetNames<Role>().Select(r => r.ToLowerInvariant())];
 
     /// <summary>What people call the node; empty: its address.</summary>
@@ -49,6 +51,9 @@ public sealed record NodeSettings
 
     /// <summary>Of the HTTP endpoint, where the command opens one; 0 lets the system choose a free one.</summary>
     public int HttpPort { get; init; }
+
+    /// <summary>Of 127.0.0.1, where pbm finds a node of a cluster; 0 is none.</summary>
+    public int PbmPort { get; init; } = StandardPbmPort;
 
     public NodeSecurity Security { get; init; } = new();
 

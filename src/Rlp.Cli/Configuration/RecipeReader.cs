@@ -53,6 +53,7 @@ public sealed class RecipeReader(SettingsReader keys)
         Port = keys.Count("node.port", 0, 65535),
         MemoryBytes = keys.SizeOr("auto", "node.memory"),
         HttpPort = keys.Count("node.http-port", 0, 65535),
+        PbmPort = keys.Count("node.pbm-port", 0, 65535),
         Security = Security(),
         WeightBytesPerSecond = keys.WholeNumber("weights.max-bytes-per-second", 0),
         Journal = Journal(),

@@ -1,19 +1,16 @@
-using Rlp.Cli.Consoles;
-using Rlp.Consoles;
-
-namespace Rlp.Cli.Tests.Consoles;
+namespace Rlp.Consoles.Tests;
 
 public sealed class AnswerDisplayTests
 {
-    private readonly StringWriter output = new();
-    private readonly StringWriter errors = new();
+    private readonly List<string> output = [];
+    private readonly List<string> errors = [];
 
-    private string[] Shown(params AnswerLine[] lines)
+    private List<string> Shown(params AnswerLine[] lines)
     {
-        var display = new PlainAnswerDisplay(output, errors);
+        var display = new PlainAnswerDisplay(output.Add, errors.Add);
         foreach (var line in lines) display.Show(line);
         display.End();
-        return output.ToString().Split('\n', StringSplitOptions.None)[..^1];
+        return output;
     }
 
     [Fact]
@@ -25,10 +22,10 @@ public sealed class AnswerDisplayTests
     [Fact]
     public void Rows_of_a_tail_are_shown_as_they_come()
     {
-        var display = new PlainAnswerDisplay(output, errors);
+        var display = new PlainAnswerDisplay(output.Add, errors.Add);
         display.Show(new ColumnsLine(["run", "step"], Streams: true));
         display.Show(new RowLine(["alpha", "1"]));
-        Assert.Equal("run  step\nalpha  1\n", output.ToString());
+        Assert.Equal(["run  step", "alpha  1"], output);
     }
 
     [Fact]
@@ -36,7 +33,7 @@ public sealed class AnswerDisplayTests
     {
         var lines = Shown(new ColumnsLine(["a", "b"]), new RowLine(["x\e[2J\ny", "1"]), new TextLine("t\e]0;title\a"), new ErrorLine("no\nway\e[31m"));
         Assert.Equal(["a        b", "x [2J y  1", "t ]0;title "], lines);
-        Assert.Equal("rlp: no\nrlp: way [31m\n", errors.ToString());
+        Assert.Equal(["no", "way [31m"], errors);
     }
 
     [Fact]
