@@ -57,28 +57,48 @@ internal static class ActorPath
         }
     }
 
+    /// <summary>The tests' smallest RLP steps, of four lanes.</summary>
+    public static readonly string[] Tiny =
+    [
+        "model.hidden-size=32", "model.intermediate-size=64", "model.layers=2", "model.attention-heads=2", "model.key-value-heads=1",
+        "model.head-dim=16", "rlp.batch-size=8", "rlp.group-size=4", "rlp.lanes=4", "rlp.max-thought-tokens=8",
+    ];
+
     /// <summary>Milliseconds of a step of the recipe's one stage through a node.</summary>
-    public static async Task<double> ActorsAsync(Recipe recipe, int threads)
+    public static async Task<double> ActorsAsync(Recipe recipe, int threads, MonitoredNode? monitored = null)
     {
-        var steps = await StepsAsync(recipe, threads);
+        var steps = await StepsAsync(recipe, threads, monitored: monitored);
         return Stopwatch.GetElapsedTime(steps[0].At, steps[^1].At).TotalMilliseconds / (steps.Count - 1);
     }
 
     /// <summary>When each step of the recipe's one stage through a node ended, and what its parts took.</summary>
     /// <param name="journal">Null: a file of the run's own.</param>
-    public static async Task<IReadOnlyList<(long At, StepTimings Timings)>> StepsAsync(Recipe recipe, int threads, JournalSettings? journal = null)
+    /// <param name="monitored">Null: nobody looks at the node.</param>
+    public static async Task<IReadOnlyList<(long At, StepTimings Timings)>> StepsAsync(
+        Recipe recipe, int threads, JournalSettings? journal = null, MonitoredNode? monitored = null)
     {
         var folder = Directory.CreateTempSubdirectory("rlp-bench-");
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
-        var options = new NodeOptions { RunsFolder = folder.FullName, Engines = new TorchEngineFactory(), Threads = threads };
-        builder.Services.AddRlpNode(journal is null ? options : options with { Journal = journal });
+        var options = new NodeOptions
+        {
+            RunsFolder = folder.FullName,
+            Engines = new TorchEngineFactory(),
+            Threads = threads,
+            HttpPort = monitored is null ? null : 0,
+        };
+        builder.Services.AddRlpNode(journal is null ? options : options with { Journal = journal }, monitored?.AddTo(builder.Services));
         using var host = builder.Build();
+        monitored?.Use(host.Services);
         await host.StartAsync();
+        using var scraped = monitored?.Scrape(host.Services.GetRequiredService<NodeAddress>().Http!);
         var run = await host.Services.GetRequiredService<RunClient>().StartAsync($"actors-{Guid.NewGuid():n}", recipe);
         List<(long At, StepTimings Timings)> steps = [];
         await foreach (var progress in run.Progress.ReadAllAsync())
+        {
+            monitored?.Take(progress);
             if (progress is StepProgress step) steps.Add((Stopwatch.GetTimestamp(), step.Timings));
+        }
         await host.StopAsync();
         folder.Delete(recursive: true);
         return steps;

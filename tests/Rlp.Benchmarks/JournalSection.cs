@@ -9,13 +9,6 @@ namespace Rlp.Benchmarks;
 /// <summary>What a step's journaling takes of the step, with the journal in a file and in a PostgreSQL server of the section's own.</summary>
 internal static class JournalSection
 {
-    /// <summary>The tests' smallest RLP steps, of four lanes.</summary>
-    private static readonly string[] Tiny =
-    [
-        "model.hidden-size=32", "model.intermediate-size=64", "model.layers=2", "model.attention-heads=2", "model.key-value-heads=1",
-        "model.head-dim=16", "rlp.batch-size=8", "rlp.group-size=4", "rlp.lanes=4", "rlp.max-thought-tokens=8",
-    ];
-
     public static SectionReport Measure(BenchmarkSettings settings)
     {
         using var server = PostgresServer.Missing is null ? new PostgresServer() : null;
@@ -27,7 +20,7 @@ internal static class JournalSection
             new FigureTable("A step of hocon/recipes/arithmetic.hocon's stage rlp",
                 [.. Measure("32 groups of 8, one lane", ActorPath.Single(arithmetic, "rlp", steps), postgres, settings)]),
             new FigureTable("A tiny step: 8 groups of 4 thoughts of 8 tokens, 2 layers of width 32, four lanes",
-                [.. Measure("8 groups of 4, four lanes", ActorPath.Single(arithmetic, "rlp", 5 * steps, Tiny), postgres, settings)]),
+                [.. Measure("8 groups of 4, four lanes", ActorPath.Single(arithmetic, "rlp", 5 * steps, ActorPath.Tiny), postgres, settings)]),
         ],
         [
             "journaling is the sum over a step's writes of the time from handing events over to their being durable: time/journal_s beside time/step_s "

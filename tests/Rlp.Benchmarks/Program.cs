@@ -15,6 +15,7 @@ public static class Program
         new("gpu", "Decoding and training with the shapes of Qwen3-0.6B and 1.7B on a GPU, beside plain PyTorch there.", GpuSection.Measure),
         new("actor-path", "The actor system's cost over the bare loop on the smallest steps that there are.", ActorPath.Measure),
         new("journal", "What journaling takes of a step, in a file and in PostgreSQL.", JournalSection.Measure),
+        new("telemetry", "What traces, metrics and their collection take of a step.", TelemetrySection.Measure),
     ];
 
     public static Task<int> Main(string[] arguments)

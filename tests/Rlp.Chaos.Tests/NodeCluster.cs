@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Http.Json;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -80,6 +81,10 @@ public sealed class NodeCluster : IAsyncLifetime
 
     private IEnumerable<string> Reachable => Living.Where(place.Reaches);
 
+    private Dictionary<string, string> Trust => place.Pass is { Authorities: var authorities } ? new() { ["SSL_CERT_FILE"] = authorities } : [];
+
+    private string[] Token => place.Pass is { TokenFile: var file } ? ["--token-file", file] : [];
+
     /// <summary>Files that arm fail points (FailPoint in src/Rlp.Actors).</summary>
     private string FailPoints => Path.Combine(folder, "fail-points");
 
@@ -147,10 +152,31 @@ public sealed class NodeCluster : IAsyncLifetime
     {
         var id = run ?? NewRun();
         var (code, output) = await RlpProcess.RunAsync(
-            place.Pass is { Authorities: var authorities } ? new Dictionary<string, string> { ["SSL_CERT_FILE"] = authorities } : [],
-            ["submit", recipe, "--to", AddressOf(Reachable.Last(), "").ToString(), "--run-id", id, .. place.Pass is { TokenFile: var file } ? (string[])["--token-file", file] : []]);
+            Trust, ["submit", recipe, "--to", AddressOf(Reachable.Last(), "").ToString(), "--run-id", id, .. Token]);
         Assert.True(code == 0, output);
         return id;
+    }
+
+    /// <summary>What `rlp console` says of a command that has to succeed, given to the node.</summary>
+    internal async Task<string> AskAsync(string node, string command)
+    {
+        var (code, output) = await ConsoleAsync(node, command);
+        Assert.True(code == 0, $"{command}: exit code {code}\n{output}\n{Describe()}");
+        return output;
+    }
+
+    /// <param name="token">Whether it is told the nodes' token, where they have one.</param>
+    /// <param name="authority">Whether it trusts the authority of the nodes' certificates, where they have one.</param>
+    internal Task<(int ExitCode, string Output)> ConsoleAsync(string node, string command, bool token = true, bool authority = true) =>
+        RlpProcess.RunAsync(authority ? Trust : [], ["console", AddressOf(node, "").ToString(), .. command.Split(' '), .. token ? Token : []]);
+
+    /// <summary>The answer of a node's console to a command, as JSON lines, as a script gets it.</summary>
+    internal async Task<string> PostConsoleAsync(string node, string command)
+    {
+        using var answer = await http.PostAsJsonAsync(AddressOf(node, "/console"), new { command });
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode && !text.Contains("{\"error\"", StringComparison.Ordinal), $"{command}: {(int)answer.StatusCode} {text}");
+        return text;
     }
 
     /// <summary>GET of any living node that this process reaches.</summary>

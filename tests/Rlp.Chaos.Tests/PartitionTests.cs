@@ -3,13 +3,9 @@ using System.Diagnostics;
 namespace Rlp.Chaos.Tests;
 
 /// <summary>The network between the nodes parts, three on one side and two on the other; run folder and journal stay within reach of both.</summary>
-public sealed class PartitionTests(ITestOutputHelper output)
+[Collection(nameof(OneNetwork))]
+public sealed class PartitionTests(OneNetwork place, ITestOutputHelper output)
 {
-    private static readonly string[] Nodes = ["a", "b", "c", "d", "e"];
-
-    /// <summary>Every node could run the run by itself: only their agreement on who goes on keeps the smaller side from it.</summary>
-    private const string Roles = "coordinator, learner, ema, data, rollout, reward";
-
     private const int Steps = 60;
 
     [Theory]
@@ -18,16 +14,12 @@ public sealed class PartitionTests(ITestOutputHelper output)
     public async Task When_the_network_parts_the_larger_side_goes_on_with_the_run_and_the_smaller_one_ends(bool runOnSmallerSide, bool further = false)
     {
         Suite.Further(further);
-        var missing = NetworkNamespaces.Missing();
-        Assert.SkipWhen(missing is not null, missing ?? "");
-        using var network = new NetworkNamespaces(Nodes);
-        await using var cluster = new NodeCluster([.. Nodes.Select(node => (node, Roles))], place: network);
-        await cluster.InitializeAsync();
+        var (network, cluster) = (place.Network, await place.ClusterAsync());
         var recipe = cluster.Recipe(steps: Steps);
         var run = await cluster.SubmitAsync(recipe);
         var sight = await cluster.SeeStepAsync(run, 10);
         string[] atWork = [.. new[] { sight.Node, sight.Seats["learner"] }.Distinct()];
-        var others = Nodes.Except(atWork);
+        var others = OneNetwork.Nodes.Except(atWork);
         string[] smaller = [.. (runOnSmallerSide ? atWork.Concat(others) : others).Take(2)];
 
         network.Cut(smaller);

@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -27,6 +29,11 @@ internal sealed class NodeEndpoint(NodeOptions options, NodeCredentials credenti
     private const int LargestBody = 1 << 20;
 
     private const int MostConnections = 256;
+
+    /// <summary>A crowd from one machine leaves room for others, probes among them.</summary>
+    private const int MostConnectionsOfOneAddress = 128;
+
+    private readonly ConcurrentDictionary<IPAddress, int> connections = new();
 
     private WebApplication? app;
     private Uri? address;
@@ -91,6 +98,7 @@ internal sealed class NodeEndpoint(NodeOptions options, NodeCredentials credenti
             kestrel.Listen(Bound(options.Host), options.HttpPort ?? 0, listen =>
             {
                 listen.Protocols = HttpProtocols.Http1;
+                listen.Use(Count); // before the handshake
                 if (credentials.Certificate is not { } certificate) return;
                 listen.Protocols = HttpProtocols.Http1AndHttp2;
                 listen.UseHttps(new HttpsConnectionAdapterOptions { ServerCertificate = certificate, HandshakeTimeout = TimeSpan.FromSeconds(10) });
@@ -103,6 +111,20 @@ internal sealed class NodeEndpoint(NodeOptions options, NodeCredentials credenti
         IPAddress.TryParse(host, out var parsed) ? parsed
         : NodeCredentials.IsLoopback(host) ? IPAddress.Loopback
         : Dns.GetHostAddresses(host).FirstOrDefault() ?? throw new InvalidOperationException($"node.host is '{host}', which has no address");
+
+    private ConnectionDelegate Count(ConnectionDelegate next) => async connection =>
+    {
+        var address = ((IPEndPoint)connection.RemoteEndPoint!).Address;
+        try
+        {
+            if (connections.AddOrUpdate(address, 1, (_, count) => count + 1) <= MostConnectionsOfOneAddress) await next(connection);
+            else refusals.Add($"a connection from {address}: it has {MostConnectionsOfOneAddress} already");
+        }
+        finally
+        {
+            if (connections.AddOrUpdate(address, 0, (_, count) => count - 1) == 0) connections.TryRemove(new(address, 0));
+        }
+    };
 
     /// <summary>Before every route: no bodies, the token, and no exception that is not logged.</summary>
     private async Task Guard(HttpContext http, RequestDelegate next)

@@ -39,6 +39,20 @@ internal sealed class ClusterClient : IDisposable
         return http;
     }
 
+    /// <summary>What to say of a node that gives no answer.</summary>
+    public static RunRefusedException Silent(string node, Exception e) =>
+        e is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }
+        ? new(
+            FailureKind.Configuration,
+            $"{node} offers no TLS that is trusted here: {(e.InnerException ?? e).Message} "
+                + "SSL_CERT_FILE names a file with the authorities of its node.tls.ca")
+        : Silent(node, $"does not answer: {e.Message}");
+
+    public static RunRefusedException Silent(string node, string what) => new(
+        FailureKind.Infrastructure,
+        $"{node} {what}. Is a node's HTTP endpoint there ('rlp node' prints its address, https:// where it has TLS)? "
+            + "Any other node will do");
+
     public Task<JsonElement> GetAsync(string path) => AnswerAsync(HttpMethod.Get, path, null);
 
     public Task<JsonElement> PostAsync(string path, object? body = null) => AnswerAsync(HttpMethod.Post, path, body);
@@ -68,7 +82,7 @@ internal sealed class ClusterClient : IDisposable
         }
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
         {
-            throw new RunRefusedException(FailureKind.Infrastructure, $"{node} does not answer: {e.Message}. Is a node's HTTP endpoint there ('rlp node' prints its address)? Any other node will do");
+            throw Silent(node, e);
         }
         if (answer.IsSuccessStatusCode) return answer;
         using (answer)

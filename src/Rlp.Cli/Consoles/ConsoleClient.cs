@@ -43,7 +43,7 @@ internal sealed class ConsoleClient(string node, string? tokenFile) : IDisposabl
             }
             catch (Exception e) when (e is IOException or HttpRequestException)
             {
-                throw Silent($"breaks off its answer: {e.Message}");
+                throw ClusterClient.Silent(node, $"breaks off its answer: {e.Message}");
             }
             if (line is null) yield break;
             yield return AnswerLine.FromJson(line);
@@ -61,11 +61,11 @@ internal sealed class ConsoleClient(string node, string? tokenFile) : IDisposabl
         }
         catch (HttpRequestException e)
         {
-            throw Silent($"does not answer: {e.Message}");
+            throw ClusterClient.Silent(node, e);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw Silent($"does not answer within {AnswerWithin.TotalSeconds:0} s");
+            throw ClusterClient.Silent(node, $"does not answer within {AnswerWithin.TotalSeconds:0} s");
         }
         if (answer.IsSuccessStatusCode) return answer;
         using (answer)
@@ -92,9 +92,6 @@ internal sealed class ConsoleClient(string node, string? tokenFile) : IDisposabl
             return null;
         }
     }
-
-    private RunRefusedException Silent(string what) =>
-        new(FailureKind.Infrastructure, $"{node} {what}. Is a node's HTTP endpoint there ('rlp node' prints its address)? Any other node will do");
 
     public void Dispose() => http.Dispose();
 }

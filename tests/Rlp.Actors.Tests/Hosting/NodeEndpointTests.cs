@@ -102,7 +102,8 @@ public sealed class NodeEndpointTests : IAsyncLifetime
     [Fact]
     public async Task More_connections_than_there_is_room_for_are_closed_and_take_nothing_from_those_after_them()
     {
-        var crowd = Enumerable.Range(0, 300).Select(_ => new TcpClient()).ToArray();
+        Assert.SkipWhen(OperatingSystem.IsMacOS(), "a crowd from several addresses needs 127.0.0.2 and more, which macOS does not have");
+        var crowd = Enumerable.Range(0, 300).Select(i => new TcpClient(new IPEndPoint(IPAddress.Parse($"127.0.0.{2 + i % 3}"), 0))).ToArray();
         await Task.WhenAll(crowd.Select(c => c.ConnectAsync(IPAddress.Loopback, owner.Network.Address!.Port)));
         await Task.Delay(200);
         Assert.Equal("", await SendAsync(Get("/weights/r/policy/0")));

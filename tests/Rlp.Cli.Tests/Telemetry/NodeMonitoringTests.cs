@@ -6,6 +6,8 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Akka.Actor;
 using Microsoft.Extensions.DependencyInjection;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
 using Rlp.Actors.Hosting;
 using Rlp.Cli.Commands;
 using Rlp.Cli.Configuration;
@@ -29,12 +31,14 @@ public sealed partial class NodeMonitoringTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
-    public async Task A_node_at_work_shows_what_rules_dashboard_and_tables_name()
+    public async Task A_node_at_work_shows_what_rules_dashboard_and_tables_name_and_tells_a_collector()
     {
+        await using var collector = await OtlpCollector.StartAsync();
         File.WriteAllText(folder["token"], Token);
         File.WriteAllText(folder["node.hocon"], $$"""
             node { name = one, threads = 1, port = {{FreePort()}}, token-file = "{{folder["token"]}}" }
             runs = "{{folder["runs"]}}"
+            telemetry.otlp-endpoint = "{{collector.Address}}"
             """);
         File.WriteAllText(folder["tiny.hocon"], $$"""
             include "{{Path.Combine(RecipeText.Repository(), "hocon", "recipes", "arithmetic.hocon")}}"
@@ -76,6 +80,17 @@ public sealed partial class NodeMonitoringTests : IDisposable
         Assert.InRange(named.Distinct().Count(), 25, 100);
         // A run that nothing has befallen has no figures of recovery.
         Assert.Empty(named.Where(name => !name.StartsWith("rlp_recovery_", StringComparison.Ordinal)).Except(shown));
+
+        Assert.True(host.Services.GetRequiredService<TracerProvider>().ForceFlush());
+        host.Services.GetRequiredService<MeterProvider>().ForceFlush(); // false: what is only read at /metrics cannot be flushed
+        var step = collector.Spans.Select(s => s.Span).First(
+            s => s.Name == "step" && s.Attributes.TextOf("rlp.stage") == "rlp" && s.Attributes.TextOf("rlp.run") == "r");
+        Assert.Empty(step.ParentId);
+        var parts = collector.Spans.Where(s => s.Span.TraceId.AsSpan().SequenceEqual(step.TraceId) && s.Span != step).ToArray();
+        Assert.Equal(["data", "ema", "journal", "learner", "plan", "reward", "rollout"], parts.Select(p => p.Span.Name).Distinct().Order(StringComparer.Ordinal));
+        Assert.All(parts, part => Assert.Equal(("one", Convert.ToHexString(step.Id)), (part.Instance, Convert.ToHexString(part.Span.ParentId))));
+        foreach (var metric in (string[])["rlp.run.step", "rlp.info_gain", "rlp.worker.call.duration", "rlp.journal.write.duration", "rlp.cluster.members"])
+            Assert.Contains(("one", metric), collector.Metrics.Keys);
         await host.StopAsync();
     }
 
