@@ -29,6 +29,7 @@ public sealed class DocumentedDefaultsTests
         ["telemetry.otlp-endpoint"] = "\"http://127.0.0.1:4317\"",
         ["telemetry.trace-ratio"] = "0.5",
         ["node.memory"] = "2GiB",
+        ["node.thoughts"] = "none",
         ["journal.connection-string"] = "\"Data Source=other.db\"",
         ["journal.synchronous"] = "full",
         ["journal.give-up-after"] = "2h",
