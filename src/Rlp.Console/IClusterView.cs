@@ -80,7 +80,8 @@ public interface IClusterView
 
     /// <summary>Some groups of a step with all of their thoughts; those that are not there are passed over.</summary>
     /// <exception cref="InvalidDataException">As above.</exception>
-    Task<IReadOnlyList<KeptGroup>> GroupsAsync(string runId, string stage, long step, IReadOnlySet<int> groups, CancellationToken cancellation);
+    Task<IReadOnlyList<KeptGroup>> GroupsAsync(
+        string runId, string stage, long step, IReadOnlySet<int> groups, CancellationToken cancellation);
 
     /// <summary>Closes a worker's engines as a crash would; the runs that need them open them again.</summary>
     Task<WorkerStatus> RestartWorkerAsync(string node, Role role, CancellationToken cancellation);

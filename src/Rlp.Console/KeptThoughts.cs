@@ -10,7 +10,14 @@ public sealed record KeptGain(int Group, int Member, double Gain);
 /// <param name="TeacherEvidence">S_ema, in nats.</param>
 /// <param name="ThoughtsSha256">Digest of the thoughts as they were read.</param>
 public sealed record KeptGroup(
-    string File, int Group, long PolicyVersion, string Prefix, int PrefixTokens, string NextToken, double TeacherEvidence, string ThoughtsSha256,
+    string File,
+    int Group,
+    long PolicyVersion,
+    string Prefix,
+    int PrefixTokens,
+    string NextToken,
+    double TeacherEvidence,
+    string ThoughtsSha256,
     IReadOnlyList<KeptThought> Thoughts);
 
 /// <param name="Text">With the marker that ends it.</param>
@@ -18,4 +25,5 @@ public sealed record KeptGroup(
 /// <param name="PredictedEvidence">S_pred, in nats.</param>
 /// <param name="Gain">S_pred - S_ema, in nats.</param>
 /// <param name="LogProbability">Of the whole thought under the policy that sampled it, in nats.</param>
-public sealed record KeptThought(int Member, string Text, int Tokens, bool Clipped, double PredictedEvidence, double Gain, double LogProbability);
+public sealed record KeptThought(
+    int Member, string Text, int Tokens, bool Clipped, double PredictedEvidence, double Gain, double LogProbability);

@@ -51,7 +51,7 @@ public sealed class ThoughtVerbTests
         var lines = await cluster.LinesAsync("thought show -r alpha -n 2 -g 3");
         Assert.Contains("thought of|step 2 of stage rlp, group 3", lines);
         Assert.Contains("policy version|1", lines);
-        Assert.Contains("prefix|34 tokens", lines);
+        Assert.Contains("prefix|34 tokens:", lines);
         Assert.Contains(@"next token|\t", lines);
         Assert.Contains("S_ema|-2", lines);
         Assert.Contains($"{new string('p', 30)}\n3+3=", lines);

@@ -7,8 +7,8 @@ using Rlp.Training.Thoughts;
 namespace Rlp.Actors.Runs;
 
 /// <summary>
-/// Keeps the thoughts of a run's steps beside the run, which never waits for it: what a slow disk does not take in time is not kept, and a disk
-/// that takes nothing costs thoughts only. Its parent hears of both, once.
+/// Keeps the thoughts of a run's steps beside the run, which never waits for it: what a slow disk does not take in time is not kept, and a
+/// disk that takes nothing costs thoughts only. Its parent hears of both, once.
 /// </summary>
 internal sealed class ThoughtWriterActor : ReceiveActor
 {
@@ -48,8 +48,7 @@ internal sealed class ThoughtWriterActor : ReceiveActor
         {
             writing = null;
             if (written.Failure is { } failure && !failing)
-                Say($"the thoughts of step {written.Step.Step} cannot be kept in {folder.FileOf(written.Step.Stage, written.Step.Step)}: {failure.Message}. The run goes on; "
-                    + "those of later steps are kept once the disk takes them");
+                Say($"{CannotBeKept(written.Step, failure)}. The run goes on; those of later steps are kept once the disk takes them");
             failing = written.Failure is not null;
             WriteNext();
         });
@@ -66,10 +65,10 @@ internal sealed class ThoughtWriterActor : ReceiveActor
             await last;
             foreach (var step in left)
                 if (Keep(step).Failure is { } failure)
-                    log.Warning("the thoughts of step {0} cannot be kept in {1}: {2}", step.Step, folder.FileOf(step.Stage, step.Step), failure.Message);
+                    log.Warning(CannotBeKept(step, failure));
         });
         if (!written.Wait(LastWritesWithin))
-            log.Warning("the last thoughts of stage '{0}' are not kept: {1} is too slow", left.LastOrDefault()?.Stage, folder.FileOf("", 0));
+            log.Warning("the thoughts of the last {0} steps are not all kept: the disk of {1} is too slow", left.Length + 1, folder.Folder);
     }
 
     private void Take(Write step)
@@ -77,8 +76,8 @@ internal sealed class ThoughtWriterActor : ReceiveActor
         if (waiting.Count >= StepsWaiting && waiting.Sum(w => w.Tokens) + step.Tokens > TokensWaiting)
         {
             if (!slow)
-                Say($"the thoughts of step {step.Step} are not kept: {folder.FileOf(step.Stage, step.Step)} would come after {waiting.Count} other steps for which its disk is too slow. "
-                    + "The run goes on, and more steps may be left out; node.thoughts = none keeps none");
+                Say($"the thoughts of step {step.Step} are not kept: the disk of {folder.Folder} is too slow, {waiting.Count} steps wait "
+                    + "for it. The run goes on, and more steps may be left out; node.thoughts = none keeps none");
             slow = true;
             return;
         }
@@ -106,6 +105,9 @@ internal sealed class ThoughtWriterActor : ReceiveActor
             return new Written(step, e);
         }
     }
+
+    private string CannotBeKept(Write step, Exception failure) =>
+        $"the thoughts of step {step.Step} cannot be kept in {folder.FileOf(step.Stage, step.Step)}: {failure.Message}";
 
     private void Say(string message) => Context.Parent.Tell(new NotKept(message));
 }

@@ -90,7 +90,8 @@ internal sealed class ClusterView(RunClient runs, NodeOptions options, NodeRunsC
     {
         try
         {
-            return [.. (await ThoughtFile.ReadGainsAsync(ThoughtsOf(runId).FileOf(stage, step), cancellation)).Select(g => new KeptGain(g.Group, g.Member, g.Gain))];
+            var gains = await ThoughtFile.ReadGainsAsync(ThoughtsOf(runId).FileOf(stage, step), cancellation);
+            return [.. gains.Select(g => new KeptGain(g.Group, g.Member, g.Gain))];
         }
         catch (FileNotFoundException) // its room was needed just now
         {
@@ -98,7 +99,8 @@ internal sealed class ClusterView(RunClient runs, NodeOptions options, NodeRunsC
         }
     }
 
-    public async Task<IReadOnlyList<KeptGroup>> GroupsAsync(string runId, string stage, long step, IReadOnlySet<int> groups, CancellationToken cancellation)
+    public async Task<IReadOnlyList<KeptGroup>> GroupsAsync(
+        string runId, string stage, long step, IReadOnlySet<int> groups, CancellationToken cancellation)
     {
         var file = ThoughtsOf(runId).FileOf(stage, step);
         try
@@ -117,12 +119,13 @@ internal sealed class ClusterView(RunClient runs, NodeOptions options, NodeRunsC
 
     private static KeptGroup Kept(string file, ScoredGroup group, ITokenizer tokenizer)
     {
-        var (sampled, gains) = (group.Sampled, group.Rewards());
+        var (position, thoughts) = group.Sampled;
+        var gains = group.Rewards();
         return new(
-            file, sampled.Position.Group, sampled.PolicyVersion, tokenizer.Decode(sampled.Position.Prefix), sampled.Position.Prefix.Length,
-            tokenizer.Decode([sampled.Position.NextToken]), group.TeacherEvidence, sampled.ThoughtsSha256(),
-            [.. sampled.Thoughts.Select((t, i) => new KeptThought(
-                i, tokenizer.Decode(t.Tokens), t.Tokens.Length, t.Clipped, t.PredictedEvidence, gains[i], t.LogProbabilities.Sum(p => (double)p)))]);
+            file, position.Group, group.Sampled.PolicyVersion, tokenizer.Decode(position.Prefix), position.Prefix.Length,
+            tokenizer.Decode([position.NextToken]), group.TeacherEvidence, group.Sampled.ThoughtsSha256(),
+            [.. thoughts.Select((t, member) => new KeptThought(
+                member, tokenizer.Decode(t.Tokens), t.Tokens.Length, t.Clipped, t.PredictedEvidence, gains[member], t.LogProbabilities.Sum(p => (double)p)))]);
     }
 
     public Task<WorkerStatus> RestartWorkerAsync(string node, Role role, CancellationToken cancellation) => runs.Nodes.RestartWorkerAsync(node, role, cancellation);

@@ -3,24 +3,29 @@ using Rlp.Training.Engines;
 
 namespace Rlp.Training.Thoughts;
 
-/// <summary>The kept thoughts of a run: RUN/thoughts/STAGE/STEP.parquet, see <see cref="ThoughtFile"/>. One process writes it at a time.</summary>
+/// <summary>
+/// The kept thoughts of a run: RUN/thoughts/STAGE/STEP.parquet, see <see cref="ThoughtFile"/>. One process writes it at a time.
+/// </summary>
 public sealed class ThoughtFolder(string runFolder)
 {
     private const string Extension = ".parquet";
 
-    private readonly string folder = Path.Combine(Path.GetFullPath(runFolder), "thoughts");
+    private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
 
     /// <summary>The files by their paths, whose order is that of the steps, with their sizes in bytes.</summary>
     private SortedDictionary<string, long>? kept;
 
-    public string FileOf(string stage, long step) => Path.Combine(folder, stage, $"{step.ToString("D8", CultureInfo.InvariantCulture)}{Extension}");
+    public string Folder { get; } = Path.Combine(Path.GetFullPath(runFolder), "thoughts");
+
+    public string FileOf(string stage, long step) => Path.Combine(Folder, stage, step.ToString("D8", Invariant) + Extension);
 
     /// <summary>The steps of a stage that are there, in their order.</summary>
     public IReadOnlyList<long> Steps(string stage) =>
     [
-        .. Files(Path.Combine(folder, stage))
-            .Select(f => long.TryParse(Path.GetFileNameWithoutExtension(f.Name), NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : -1)
-            .Where(step => step >= 0).Order(),
+        .. Below(new DirectoryInfo(Path.Combine(Folder, stage)))
+            .Where(f => f.Extension == Extension)
+            .Select(f => long.TryParse(Path.GetFileNameWithoutExtension(f.Name), NumberStyles.None, Invariant, out var step) ? step : 0)
+            .Where(step => step > 0).Order(),
     ];
 
     /// <summary>
@@ -47,11 +52,12 @@ public sealed class ThoughtFolder(string runFolder)
     private SortedDictionary<string, long> Find()
     {
         var found = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        foreach (var file in Directory.Exists(folder) ? new DirectoryInfo(folder).EnumerateDirectories().SelectMany(d => d.EnumerateFiles()) : [])
+        var folder = new DirectoryInfo(Folder);
+        foreach (var file in folder.Exists ? folder.EnumerateDirectories().SelectMany(Below) : [])
             if (file.Name.StartsWith('.')) file.Delete(); // what a process that died was writing
             else if (file.Extension == Extension) found.Add(file.FullName, file.Length);
         return found;
     }
 
-    private static IEnumerable<FileInfo> Files(string folder) => Directory.Exists(folder) ? new DirectoryInfo(folder).EnumerateFiles($"*{Extension}") : [];
+    private static IEnumerable<FileInfo> Below(DirectoryInfo folder) => folder.Exists ? folder.EnumerateFiles() : [];
 }
