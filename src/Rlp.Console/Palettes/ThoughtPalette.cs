@@ -37,16 +37,18 @@ internal static class ThoughtPalette
         public List<string> Damaged { get; } = [];
     }
 
-    public static Palette Create() => new("thought", "Thoughts: what a policy has thought and what it gained, as this node's storage keeps it.",
+    public static Palette Create() => new("thought", "Thoughts: what a policy has thought and what it gained, as far as it is kept.",
     [
         new("last", "thoughts of the newest steps", Listed, "thought last -r arithmetic-1 -l 20", Last),
         new("best", "the thoughts that gained most", Listed, "thought best -r arithmetic-1 -n 100",
-            (arguments, cluster, cancellation) => Ranked(arguments, cluster, all => all.OrderByDescending(c => c.Thought.Gain), cancellation)),
+            (arguments, cluster, cancellation) => Ranked(arguments, cluster, all => all.OrderByDescending(Gain), cancellation)),
         new("worst", "the thoughts that gained least", Listed, "thought worst -r arithmetic-1 -a -1",
-            (arguments, cluster, cancellation) => Ranked(arguments, cluster, all => all.OrderBy(c => c.Thought.Gain), cancellation)),
+            (arguments, cluster, cancellation) => Ranked(arguments, cluster, all => all.OrderBy(Gain), cancellation)),
         new("show", "the thoughts of one group in full, and whether they are those that the journal knows", Shown,
             "thought show -r arithmetic-1 -n 100 -g 3 -m 0", Show),
     ]);
+
+    private static double Gain(Chosen chosen) => chosen.Thought.Gain;
 
     private static async IAsyncEnumerable<AnswerLine> Last(
         Arguments arguments, IClusterView cluster, [EnumeratorCancellation] CancellationToken cancellation)
@@ -76,7 +78,8 @@ internal static class ThoughtPalette
         var (step, member) = (steps[0], arguments.Number("member"));
         var number = (int)Math.Min(int.MaxValue, arguments.Number("group")!.Value);
         var group = (await cluster.GroupsAsync(id, stage, step, new HashSet<int> { number }, cancellation)).FirstOrDefault()
-            ?? throw new CommandFailedException($"step {step} of run '{id}' has no group {number}; 'thought last -r {id} -n {step}' shows them");
+            ?? throw new CommandFailedException(
+                $"step {step} of run '{id}' has no group {number}; 'thought last -r {id} -n {step}' shows them");
         var thoughts = group.Thoughts.Where(t => member is null || t.Member == member).ToArray();
         if (thoughts.Length == 0)
             throw new CommandFailedException(

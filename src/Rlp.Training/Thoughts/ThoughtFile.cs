@@ -23,9 +23,9 @@ public sealed class ThoughtGain
 
 /// <summary>
 /// The thoughts of one step as a Parquet file, a row each, in the order of groups and members: step, group, member, policy_version, prefix
-/// (token ids; in the row of member 0, empty in the others), next_token, thought (token ids, the end marker included), log_probabilities (float,
-/// one for each token of the thought), clipped, s_pred, s_ema and gain (nats), thoughts_sha256 (the group's digest, which the journal holds
-/// too). Compressed with zstd.
+/// (token ids; in the row of member 0, empty in the others), next_token, thought (token ids, the end marker included), log_probabilities
+/// (float, one for each token of the thought), clipped, s_pred, s_ema and gain (nats), thoughts_sha256 (the group's digest, which the
+/// journal holds too). Compressed with zstd.
 /// </summary>
 public static class ThoughtFile
 {
