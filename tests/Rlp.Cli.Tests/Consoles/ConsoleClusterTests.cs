@@ -70,7 +70,8 @@ public sealed class ConsoleClusterTests : IAsyncLifetime
         var best = (await AskAsync("thought best -r alpha -n 1 -l 2"))[1].Split('|');
         Assert.Equal(best[..4], (await AskAsync("thought worst -r alpha -n 1 -l 1000"))[^1].Split('|')[..4]);
         var shown = await AskAsync($"thought show -r alpha -n 1 -g {best[1]} -m {best[2]}");
-        Assert.Contains(best[4], shown); // the fake engines' tokens are digits of the run's tokenizer
+        Assert.Matches("^[0-9]{3} [0-9]{5} [0-9]$", string.Join(' ', best[4..])); // the fake engines' tokens, by the run's tokenizer
+        Assert.Contains(best[4], shown);
         Assert.Contains(best[5], shown);
         Assert.StartsWith("the journal has the same digest: ", shown[^1]);
         Assert.Equal(6, (await AskAsync("journal tail -l 2", atMost: 6)).Length);
