@@ -33,6 +33,7 @@ public sealed class ThoughtWriterTests : IAsyncLifetime
             var writer = Context.ActorOf(Props.Create(() => new ThoughtWriterActor(thoughts, long.MaxValue)));
             Receive<ThoughtWriterActor.NotKept>(lost => notices.TryWrite(lost.Message));
             Receive<ThoughtWriterActor.Write>(writer.Forward);
+            Receive<string>(_ => writer.Tell(new Identify(0), Sender)); // answered once all before it is taken
         }
     }
 
@@ -86,6 +87,7 @@ public sealed class ThoughtWriterTests : IAsyncLifetime
     {
         var writer = Open();
         Send(writer, 20, Small);
+        await writer.Ask<ActorIdentity>("taken?", TimeSpan.FromSeconds(60));
         var ended = writer.GracefulStop(TimeSpan.FromSeconds(60));
         disk.Set();
         Assert.True(await ended);
