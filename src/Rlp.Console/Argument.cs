@@ -34,6 +34,14 @@ public sealed record Argument(string Name, string Switch, string Description)
             : $"a whole number of at least {least}",
     };
 
+    /// <summary>The same argument, which takes numbers.</summary>
+    public Argument Real() => this with
+    {
+        Expected = value => double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
+            ? null
+            : "a number such as -0.5",
+    };
+
     /// <summary>The same argument, which takes one of these words.</summary>
     public Argument OneOf(params IReadOnlyList<string> words) => this with
     {

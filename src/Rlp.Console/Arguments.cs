@@ -14,4 +14,6 @@ public sealed class Arguments(IReadOnlyDictionary<string, IReadOnlyList<string>>
     public string Text(string name) => this[name] ?? throw new InvalidOperationException($"argument '{name}' has neither value nor default");
 
     public long? Number(string name) => this[name] is { } text ? long.Parse(text, CultureInfo.InvariantCulture) : null;
+
+    public double? Real(string name) => this[name] is { } text ? double.Parse(text, CultureInfo.InvariantCulture) : null;
 }

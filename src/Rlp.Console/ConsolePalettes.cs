@@ -7,7 +7,7 @@ public static class ConsolePalettes
 {
     public static IReadOnlyList<Palette> All { get; } =
     [
-        RunPalette.Create(), WorkerPalette.Create(), DevicePalette.Create(), LanePalette.Create(), MetricsPalette.Create(), CheckpointPalette.Create(),
-        ClusterPalette.Create(), JournalPalette.Create(),
+        RunPalette.Create(), WorkerPalette.Create(), DevicePalette.Create(), LanePalette.Create(), MetricsPalette.Create(), ThoughtPalette.Create(),
+        CheckpointPalette.Create(), ClusterPalette.Create(), JournalPalette.Create(),
     ];
 }

@@ -71,6 +71,18 @@ public interface IClusterView
     /// <summary>Deletes a stopped run's checkpoints but the newest of each stage, and what was never finished; says what it did.</summary>
     IReadOnlyList<string> Prune(string runId, int keep);
 
+    /// <summary>The steps of a stage whose thoughts this node's storage holds, in their order.</summary>
+    IReadOnlyList<long> ThoughtSteps(string runId, string stage);
+
+    /// <summary>The gains of a step's thoughts, without their texts; empty where the step is not there any more.</summary>
+    /// <exception cref="InvalidDataException">What is there of it is damaged; the message names the file.</exception>
+    Task<IReadOnlyList<KeptGain>> GainsAsync(string runId, string stage, long step, CancellationToken cancellation);
+
+    /// <summary>Some groups of a step with all of their thoughts; those that are not there are passed over.</summary>
+    /// <exception cref="InvalidDataException">As above.</exception>
+    Task<IReadOnlyList<KeptGroup>> GroupsAsync(
+        string runId, string stage, long step, IReadOnlySet<int> groups, CancellationToken cancellation);
+
     /// <summary>Closes a worker's engines as a crash would; the runs that need them open them again.</summary>
     Task<WorkerStatus> RestartWorkerAsync(string node, Role role, CancellationToken cancellation);
 

@@ -24,7 +24,7 @@ public sealed class CommandLineTests
     public void An_open_quotation_mark_is_refused() => Assert.Contains("not closed", Assert.Throws<CommandNotUnderstoodException>(() => CommandLine.Split("a 'b")).Message);
 
     [Theory]
-    [InlineData("rnu list", "there is no palette 'rnu'; did you mean 'run'? The palettes are run, worker, device, lane, metrics, checkpoint, cluster, journal")]
+    [InlineData("rnu list", "there is no palette 'rnu'; did you mean 'run'? The palettes are run, worker, device, lane, metrics, thought, checkpoint, cluster, journal")]
     [InlineData("zzzzzzzz", "there is no palette 'zzzzzzzz'. The palettes are")]
     [InlineData("run shwo -r a", "'run' has no verb 'shwo'; did you mean 'show'? It has list, show, events")]
     [InlineData("run", "run what? list, show")]
@@ -80,7 +80,7 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("", "run worker device lane metrics checkpoint cluster journal help")]
+    [InlineData("", "run worker device lane metrics thought checkpoint cluster journal help")]
     [InlineData("r", "run")]
     [InlineData("run ", "list show events steps pause resume cancel verify fork")]
     [InlineData("run s", "show steps")]

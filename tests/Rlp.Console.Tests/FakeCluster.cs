@@ -82,7 +82,7 @@ internal sealed class FakeCluster : IClusterView
     };
 
     private static GroupsAccepted Accepted(long step, params int[] groups) =>
-        new() { RunId = "alpha", Stage = "rlp", Step = step, Groups = [.. groups.Select(g => new AcceptedGroup { Group = g })] };
+        new() { RunId = "alpha", Stage = "rlp", Step = step, Groups = [.. groups.Select(g => new AcceptedGroup { Group = g, ThoughtsSha256 = $"sha {step} {g}" })] };
 
     private static StepApplied Applied(string run, string stage, long step, double loss, double? reward = null) => new()
     {
@@ -170,6 +170,34 @@ internal sealed class FakeCluster : IClusterView
     public string? DamageOf(string runId, WireCheckpoint checkpoint) => Damage;
 
     public IReadOnlyList<string> Prune(string runId, int keep) => Do($"prune {runId} {keep}", (string[])[]);
+
+    /// <summary>Steps of alpha's RLP stage whose files cannot be read.</summary>
+    public IReadOnlyList<long> DamagedThoughts { get; init; } = [];
+
+    public string TamperedDigest { get; init; } = "";
+
+    /// <summary>The groups whose texts were read, in their order.</summary>
+    public List<string> TextsRead { get; } = [];
+
+    /// <summary>Of steps 1 and 2, four groups of two thoughts each are kept; the file of step 3 was pruned just now.</summary>
+    public IReadOnlyList<long> ThoughtSteps(string runId, string stage) => (runId, stage) == ("alpha", "rlp") ? [1, 2, 3] : [];
+
+    public Task<IReadOnlyList<KeptGain>> GainsAsync(string runId, string stage, long step, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<KeptGain>>(
+        DamagedThoughts.Contains(step) ? throw new InvalidDataException($"{step}.parquet is no whole file of thoughts") : step == 3 ? []
+        : [.. Enumerable.Range(0, 8).Select(i => new KeptGain(i / 2, i % 2, Gain(step, i / 2, i % 2)))]);
+
+    public Task<IReadOnlyList<KeptGroup>> GroupsAsync(string runId, string stage, long step, IReadOnlySet<int> groups, CancellationToken cancellation)
+    {
+        TextsRead.AddRange(groups.Select(g => $"{step}/{g}"));
+        return Task.FromResult<IReadOnlyList<KeptGroup>>(
+            DamagedThoughts.Contains(step) ? throw new InvalidDataException($"{step}.parquet is no whole file of thoughts")
+            : [.. groups.Where(g => g < 4).Select(g => new KeptGroup(
+                $"{step}.parquet", g, step - 1, $"{new string('p', 30)}\n{g}+{g}=", 34, "\t", -2, $"sha {step} {g}{TamperedDigest}",
+                [.. Enumerable.Range(0, 2).Select(m => new KeptThought(m, $"{new string((char)('a' + m), 40 * (m + 1))}\u001b</think>", 5, m == 1, -1, Gain(step, g, m), -3.5))]))]);
+    }
+
+    /// <summary>Alternating signs: step 1 gains 0, -1, 2, -3, ... and step 2 ten times that.</summary>
+    private static double Gain(long step, int group, int member) => (group * 2 + member) * (member == 0 ? 1 : -1) * (step == 1 ? 1 : 10);
 
     public Task<WorkerStatus> RestartWorkerAsync(string node, Role role, CancellationToken cancellation) =>
         Task.FromResult(Do($"restart {node} {role}", new WorkerStatus { Role = "rollout", State = "restarting", What = "SampleThoughts of run 'alpha'" }));

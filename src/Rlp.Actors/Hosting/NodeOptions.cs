@@ -77,6 +77,9 @@ public sealed record NodeOptions
     /// <summary>A checkpoint that its disk does not take is tried again for so long before the run fails; its engines keep what they hold.</summary>
     public TimeSpan StorageGiveUpAfter { get; init; } = TimeSpan.FromDays(1);
 
+    /// <summary>Bytes that the thoughts of a run may take on disk, the oldest go first; null keeps none.</summary>
+    public long? ThoughtBytes { get; init; } = 1L << 30;
+
     /// <summary>Pause before a failed engine's successor starts; doubled with each failure in a row, up to the maximum.</summary>
     public TimeSpan RestartBackoff { get; init; } = TimeSpan.FromMilliseconds(200);
 

@@ -22,6 +22,7 @@ using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
 using Rlp.Training.Engines;
 using Rlp.Training.Recipes;
+using Rlp.Training.Thoughts;
 
 namespace Rlp.Actors.Runs;
 
@@ -89,6 +90,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
     private string lastEvent = "";
     private readonly RecoveryClock recovery = new();
     private readonly StepTraces traces;
+    private IActorRef? thoughtWriter;
     private readonly Dictionary<UniqueAddress, long> heard = [];
     private readonly List<(EngineCall Call, EngineDescribed Found)> found = [];
     private RunAction? busy;
@@ -174,6 +176,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
         });
         Command<PartTaken>(large.GoOn);
         Command<LargeMessages.DropLost>(_ => large.Drop());
+        Command<ThoughtWriterActor.NotKept>(lost => Notice(lost.Message));
         Command<Watch>(_ => NameWhatIsStuck());
         Command<WriteAgain>(_ => TryToWrite());
         Command<CloseTimeout>(_ =>
@@ -752,6 +755,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
 
     private void StepFinished(StepDecision decision)
     {
+        var groups = RunDecisions.GroupsInOrder(execution).ToArray();
         execution = decision.Execution;
         busy = null;
         if (decision.Replayed)
@@ -770,8 +774,19 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
                 Recovery = state.Recovery.Recoveries == 0 ? [] : new Dictionary<string, double>(state.Recovery.Metrics(state.CreatedUnixMilliseconds)),
             });
             BeginStepClock();
+            KeepThoughts(decision.Applied, groups);
         }
         Advance();
+    }
+
+    /// <summary>Where this entity took over a step that another one had learned, the thoughts are gone with that one.</summary>
+    private void KeepThoughts(StepApplied step, WireGroup[] groups)
+    {
+        var planned = state.Stage!.PlanOf(step.Step)!.Lanes.Sum(l => l.Groups.Length);
+        if (options.ThoughtBytes is not { } bytes || planned == 0 || groups.Length < planned)
+            return;
+        thoughtWriter ??= Context.ActorOf(Props.Create(() => new ThoughtWriterActor(new ThoughtFolder(runFolder), bytes)), "thoughts");
+        thoughtWriter.Tell(new ThoughtWriterActor.Write(step.Stage, step.Step, groups));
     }
 
     private void BeginStepClock()

@@ -28,6 +28,7 @@ internal static class NodeSettingsMapping
             WeightBytesPerSecond = settings.WeightBytesPerSecond,
             Threads = ThreadPlan.Of(settings.Threads).KernelThreads,
             Journal = settings.JournalOf(folder),
+            ThoughtBytes = settings.ThoughtBytes,
         };
         return (settings.MemoryBytes ?? (onGpu ? (long?)CudaMemory.Total() : null)) is { } memory ? options with { MemoryBytes = memory } : options;
     }

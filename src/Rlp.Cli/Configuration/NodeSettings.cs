@@ -49,6 +49,9 @@ public sealed record NodeSettings
     /// <summary>Bytes that device leases may hand out; null measures the machine.</summary>
     public long? MemoryBytes { get; init; }
 
+    /// <summary>Bytes that the thoughts of a run may take on disk; null keeps none.</summary>
+    public long? ThoughtBytes { get; init; } = 1L << 30;
+
     /// <summary>Of the HTTP endpoint, where the command opens one; 0 lets the system choose a free one.</summary>
     public int HttpPort { get; init; }
 

@@ -52,6 +52,7 @@ public sealed class RecipeReader(SettingsReader keys)
         Host = keys.Name("node.host"),
         Port = keys.Count("node.port", 0, 65535),
         MemoryBytes = keys.SizeOr("auto", "node.memory"),
+        ThoughtBytes = keys.SizeOr("none", "node.thoughts"),
         HttpPort = keys.Count("node.http-port", 0, 65535),
         PbmPort = keys.Count("node.pbm-port", 0, 65535),
         Security = Security(),

@@ -2,12 +2,15 @@ using Rlp.Actors.Hosting;
 using Rlp.Actors.Journals;
 using Rlp.Actors.Runs;
 using Rlp.Consoles;
+using Rlp.Models.Tokenizers;
 using Rlp.Protocol.Events;
 using Rlp.Protocol.Payloads;
 using Rlp.Protocol.Replies;
 using Rlp.Protocol.Runs;
 using Rlp.Training.Checkpoints;
 using Rlp.Training.Engines;
+using Rlp.Training.Recipes;
+using Rlp.Training.Thoughts;
 
 namespace Rlp.Cli.Consoles;
 
@@ -16,6 +19,7 @@ namespace Rlp.Cli.Consoles;
 internal sealed class ClusterView(RunClient runs, NodeOptions options, NodeRunsCommand runsCommand) : IClusterView
 {
     private readonly RunJournal journal = new(options.Journal);
+    private ITokenizer? tokenizer;
 
     public string Node => options.Name;
 
@@ -78,6 +82,50 @@ internal sealed class ClusterView(RunClient runs, NodeOptions options, NodeRunsC
             .. checkpoints.ClearUnfinished(),
             .. state.Plan.Stages.SelectMany(s => checkpoints.Prune(state.Checkpoints.Where(c => !state.IsForkPoint(c)), s.Id, keep)),
         ];
+    }
+
+    public IReadOnlyList<long> ThoughtSteps(string runId, string stage) => ThoughtsOf(runId).Steps(stage);
+
+    public async Task<IReadOnlyList<KeptGain>> GainsAsync(string runId, string stage, long step, CancellationToken cancellation)
+    {
+        try
+        {
+            var gains = await ThoughtFile.ReadGainsAsync(ThoughtsOf(runId).FileOf(stage, step), cancellation);
+            return [.. gains.Select(g => new KeptGain(g.Group, g.Member, g.Gain))];
+        }
+        catch (FileNotFoundException) // its room was needed just now
+        {
+            return [];
+        }
+    }
+
+    public async Task<IReadOnlyList<KeptGroup>> GroupsAsync(
+        string runId, string stage, long step, IReadOnlySet<int> groups, CancellationToken cancellation)
+    {
+        var file = ThoughtsOf(runId).FileOf(stage, step);
+        try
+        {
+            var read = await ThoughtFile.ReadGroupsAsync(file, groups, cancellation);
+            tokenizer ??= RecipeNetwork.Tokenizer(Recipe.FromJson(State(runId).RecipeJson));
+            return [.. read.Select(g => Kept(file, g, tokenizer))];
+        }
+        catch (FileNotFoundException)
+        {
+            return [];
+        }
+    }
+
+    private ThoughtFolder ThoughtsOf(string runId) => new(options.RunFolder(runId));
+
+    private static KeptGroup Kept(string file, ScoredGroup group, ITokenizer tokenizer)
+    {
+        var (position, thoughts) = group.Sampled;
+        var gains = group.Rewards();
+        return new(
+            file, position.Group, group.Sampled.PolicyVersion, tokenizer.Decode(position.Prefix), position.Prefix.Length,
+            tokenizer.Decode([position.NextToken]), group.TeacherEvidence, group.Sampled.ThoughtsSha256(),
+            [.. thoughts.Select((t, member) => new KeptThought(
+                member, tokenizer.Decode(t.Tokens), t.Tokens.Length, t.Clipped, t.PredictedEvidence, gains[member], t.LogProbabilities.Sum(p => (double)p)))]);
     }
 
     public Task<WorkerStatus> RestartWorkerAsync(string node, Role role, CancellationToken cancellation) => runs.Nodes.RestartWorkerAsync(node, role, cancellation);

@@ -66,6 +66,14 @@ public sealed class ConsoleClusterTests : IAsyncLifetime
         Assert.Contains("step|policy version|groups|accepted", await AskAsync("lane show -r alpha -l 1"));
         Assert.Contains(await AskAsync("metrics show -r alpha"), l => l.StartsWith("loss|"));
         Assert.Equal(5, (await AskAsync("metrics tail -r alpha -l 1", atMost: 5)).Length); // three of them were not applied yet when it was asked
+        await ConsoleNode.EventuallyAsync(async () => (await AskAsync("thought last -r alpha -n 1 -l 3")).Length == 4, "the thoughts of step 1 are kept");
+        var best = (await AskAsync("thought best -r alpha -n 1 -l 2"))[1].Split('|');
+        Assert.Equal(best[..4], (await AskAsync("thought worst -r alpha -n 1 -l 1000"))[^1].Split('|')[..4]);
+        var shown = await AskAsync($"thought show -r alpha -n 1 -g {best[1]} -m {best[2]}");
+        Assert.Matches("^[0-9]{3} [0-9]{5} [0-9]$", string.Join(' ', best[4..])); // the fake engines' tokens, by the run's tokenizer
+        Assert.Contains(best[4], shown);
+        Assert.Contains(best[5], shown);
+        Assert.StartsWith("the journal has the same digest: ", shown[^1]);
         Assert.Equal(6, (await AskAsync("journal tail -l 2", atMost: 6)).Length);
         Assert.Contains(await AskAsync("journal stats"), l => l.StartsWith("alpha|"));
         Assert.Contains("one|127.0.0.1:", (await AskAsync("cluster show")).Single(l => l.StartsWith("one|")));
