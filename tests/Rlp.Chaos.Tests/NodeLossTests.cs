@@ -27,11 +27,12 @@ public sealed class NodeLossTests(NodeCluster cluster, ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData("rollout")]
-    [InlineData("learner")]
     [InlineData("coordinator")]
-    public async Task A_node_that_is_killed_costs_the_run_nothing_but_time(string role)
+    [InlineData("rollout", true)]
+    [InlineData("learner", true)]
+    public async Task A_node_that_is_killed_costs_the_run_nothing_but_time(string role, bool further = false)
     {
+        Suite.Further(further);
         await cluster.RestartDeadAsync();
         var run = await cluster.SubmitAsync(cluster.Recipe());
         var sight = await cluster.SeeStepAsync(run, 10);

@@ -12,9 +12,9 @@ public sealed class SoakTests(ITestOutputHelper output)
     private static readonly TimeSpan ProgressWithin = TimeSpan.FromMinutes(2);
 
     /// <summary>Kills for each seed.</summary>
-    private static readonly int Kills = Setting("RLP_SOAK_KILLS", 3);
+    private static readonly int Kills = Setting("RLP_SOAK_KILLS", 2);
 
-    private static readonly int Steps = Setting("RLP_SOAK_STEPS", 100);
+    private static readonly int Steps = Setting("RLP_SOAK_STEPS", 60);
 
     /// <summary>Seconds from kill to kill; 0: up to 3 s after the run has gone on.</summary>
     private static readonly int EverySeconds = Setting("RLP_SOAK_EVERY_SECONDS", 0);
