@@ -46,7 +46,7 @@ public sealed class SnapshotTests(ITestOutputHelper output) : IDisposable
 
         Assert.Equal(0, recovered.First());
         Assert.True(before > 60, $"{before} events");
-        Assert.InRange(recovered.Last(), 1, 14); // ten, and those of the transaction that passed the ten
+        Assert.InRange(recovered.Last(), 0, 14); // ten at most, and those of the transaction that passed the ten; none where the cut one did
         Assert.Equal(expected, TestNode.Series(node.Journal, "r"));
         RecoveryTests.AssertNothingTwice(node.Journal.Events("r"));
     }
