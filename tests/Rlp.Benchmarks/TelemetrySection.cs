@@ -39,9 +39,9 @@ internal static class TelemetrySection
             () => ActorPath.ActorsAsync(recipe, settings.Threads).GetAwaiter().GetResult());
         yield return Figure.Of($"step with telemetry, {what}", "ms", measured[0], "without", measured[1]).WithRatio(Goal.AtMost, 1.01);
 
-        using var calls = new TelemetryCalls();
-        ActorPath.ActorsAsync(recipe, settings.Threads).GetAwaiter().GetResult();
-        calls.Dispose();
+        var calls = new TelemetryCalls();
+        using (calls)
+            ActorPath.ActorsAsync(recipe, settings.Threads).GetAwaiter().GetResult();
         var steps = (int)recipe.Stages[0].Steps;
         var scrape = node.Scrapes.IsEmpty ? 0 : Median.Of([.. node.Scrapes]);
         node.Repeat(calls.InParts(steps)); // to warm up

@@ -42,14 +42,8 @@ public sealed class ConsoleFigures(ITestOutputHelper output)
                 if (i >= 0) taken[i] = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
             }
             Array.Sort(taken);
-            Say($"node {node}, {what}: median {taken[times / 2]:F1} ms, worst {taken[^1]:F1} ms of {times}; "
+            output.Record($"node {node}, {what}: median {taken[times / 2]:F1} ms, worst {taken[^1]:F1} ms of {times}; "
                 + $"aim {aim} ms, {(taken[^1] < aim ? "kept" : $"missed by {taken.Count(t => t >= aim)}")}");
         }
-    }
-
-    private void Say(string line)
-    {
-        output.WriteLine(line);
-        if (Environment.GetEnvironmentVariable("RLP_SOAK_LOG") is { } path) File.AppendAllText(path, line + "\n");
     }
 }

@@ -77,8 +77,6 @@ public sealed class RecoveryFigures(ITestOutputHelper output)
     {
         var ended = await cluster.SeeCompletedAsync(run);
         Assert.Equal(await cluster.UninterruptedAsync(recipe), await cluster.DigestsAsync(run));
-        var line = $"{what}; {ended.Figures()}";
-        output.WriteLine(line);
-        if (Environment.GetEnvironmentVariable("RLP_SOAK_LOG") is { } path) await File.AppendAllTextAsync(path, line + "\n");
+        output.Record($"{what}; {ended.Figures()}");
     }
 }

@@ -15,7 +15,7 @@ public sealed class ResumeTests(UninterruptedRuns whole) : IClassFixture<Uninter
     public async Task A_run_killed_at_any_step_ends_with_the_same_losses_rewards_and_parameters(string killedAt, int staleness)
     {
         var (id, stale) = ($"whole-{staleness}", $"rlp.staleness={staleness}");
-        var expected = await whole.DigestsAsync(id, stale);
+        var expected = await whole.DigestsAsync(id, SmallRun.Steps(), stale);
         using (var killed = RlpProcess.Start(SmallRun.Train(folder, "killed", stale)))
         {
             await killed.SeeAsync(killedAt);
@@ -27,9 +27,9 @@ public sealed class ResumeTests(UninterruptedRuns whole) : IClassFixture<Uninter
 
         Assert.True(code == 0, output);
         Assert.Contains("resuming run 'killed'", output);
-        Assert.Equal(expected, await SmallRun.DigestsAsync(folder, "killed"));
+        Assert.Equal(expected, await SmallRun.DigestsAsync(folder, "killed", SmallRun.Steps()));
         Assert.Equal(Sections(Path.Combine(whole.Folder, id)), Sections(Path.Combine(folder, "killed")));
-        Assert.Equal(12 + SmallRun.StepsAfterPretraining, File.ReadAllLines(Path.Combine(folder, "killed", "metrics.jsonl")).Length);
+        Assert.Equal(SmallRun.Steps(), File.ReadAllLines(Path.Combine(folder, "killed", "metrics.jsonl")).Length);
     }
 
     [Theory]
@@ -39,7 +39,7 @@ public sealed class ResumeTests(UninterruptedRuns whole) : IClassFixture<Uninter
     {
         const int Steps = 80; // most of the run is left when the signal is sent: on a busy machine that takes seconds
         var longer = $"pretrain.steps={Steps}";
-        var expected = await whole.DigestsAsync("longer", longer);
+        var expected = await whole.DigestsAsync("longer", SmallRun.Steps(Steps), longer);
         using (var stopped = RlpProcess.Start(SmallRun.Train(folder, "stopped", longer)))
         {
             await stopped.SeeAsync($"pretrain 2/{Steps}");
@@ -52,15 +52,13 @@ public sealed class ResumeTests(UninterruptedRuns whole) : IClassFixture<Uninter
 
         Assert.True(code == 0, output);
         Assert.DoesNotContain("replay", output); // the checkpoint is of the last applied step: nothing is done twice
-        Assert.Equal(Steps + SmallRun.StepsAfterPretraining, Lines(expected));
-        Assert.Equal(expected, await SmallRun.DigestsAsync(folder, "stopped"));
+        Assert.Equal(expected, await SmallRun.DigestsAsync(folder, "stopped", SmallRun.Steps(Steps)));
     }
 
     [Fact]
     public async Task A_complete_run_says_so_and_does_nothing_again()
     {
-        var expected = await whole.DigestsAsync("whole-0", "rlp.staleness=0");
-        Assert.Equal(12 + SmallRun.StepsAfterPretraining, Lines(expected));
+        var expected = await whole.DigestsAsync("whole-0", SmallRun.Steps(), "rlp.staleness=0");
 
         var (code, output) = await RlpProcess.RunAsync(SmallRun.Train(whole.Folder, "whole-0", "rlp.staleness=0"));
 
@@ -68,20 +66,18 @@ public sealed class ResumeTests(UninterruptedRuns whole) : IClassFixture<Uninter
         Assert.Contains("run 'whole-0' is complete", output);
         Assert.DoesNotContain("pretrain 1/", output);
         Assert.Contains("CPT + thoughts", output); // the table once more
-        Assert.Equal(expected, await SmallRun.DigestsAsync(whole.Folder, "whole-0"));
+        Assert.Equal(expected, await SmallRun.DigestsAsync(whole.Folder, "whole-0", SmallRun.Steps()));
     }
 
     [Fact]
     public async Task Another_recipe_under_the_id_of_an_existing_run_is_refused()
     {
-        await whole.DigestsAsync("whole-0", "rlp.staleness=0");
+        await whole.DigestsAsync("whole-0", SmallRun.Steps(), "rlp.staleness=0");
         var (code, output) = await RlpProcess.RunAsync(SmallRun.Train(whole.Folder, "whole-0", "rlp.temperature=0.5"));
 
         Assert.Equal(2, code);
         Assert.Contains("--run-id", output);
     }
-
-    private static int Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;
 
     private static int Sections(string run) => File.ReadAllText(Path.Combine(run, "report.json")).Split("\"seconds\"").Length;
 }

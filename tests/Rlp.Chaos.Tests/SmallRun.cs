@@ -3,7 +3,8 @@ namespace Rlp.Chaos.Tests;
 /// <summary>The arithmetic recipe through all its stages, in seconds.</summary>
 internal static class SmallRun
 {
-    public const int StepsAfterPretraining = 4 + 4 + 16; // cpt, cpt-thoughts, rlp
+    /// <summary>Of all its stages.</summary>
+    public static int Steps(int pretrain = 12) => pretrain + 4 + 4 + 16; // cpt, cpt-thoughts, rlp
 
     private const string Assignments = "pretrain.steps=12 pretrain.batch-size=16 cpt.steps=4 cpt.batch-size=16 rlp.steps=16 rlp.batch-size=4 rlp.group-size=4 "
         + "rlp.checkpoint-every=5 rlp.evaluate-every=8 compare.problems=8 compare.problems-while-training=4";
@@ -14,10 +15,12 @@ internal static class SmallRun
         .. Assignments.Split(' ').Concat(more).SelectMany(set => new[] { "--set", set }),
     ];
 
-    public static async Task<string> DigestsAsync(string folder, string run)
+    /// <summary>A line for each of its steps.</summary>
+    public static async Task<string> DigestsAsync(string folder, string run, int steps)
     {
         var (code, output) = await RlpProcess.RunAsync("runs", "digests", run, "--json", "--runs", folder);
         Assert.True(code == 0, output);
+        Assert.Equal(steps, output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
         return output;
     }
 }

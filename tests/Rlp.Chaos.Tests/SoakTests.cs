@@ -122,11 +122,7 @@ public sealed class SoakTests(ITestOutputHelper output)
             if (what is not null) killed[what] = killed.GetValueOrDefault(what) + 1;
     }
 
-    private void Say(string line)
-    {
-        output.WriteLine($"{DateTime.UtcNow:HH:mm:ss} {line}");
-        if (Environment.GetEnvironmentVariable("RLP_SOAK_LOG") is { } path) File.AppendAllText(path, $"{DateTime.UtcNow:HH:mm:ss} {line}\n");
-    }
+    private void Say(string line) => output.Record($"{DateTime.UtcNow:HH:mm:ss} {line}");
 
     private static int Setting(string variable, int otherwise) =>
         Environment.GetEnvironmentVariable(variable) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;

@@ -34,7 +34,7 @@ public sealed class ThroughputFigures(ITestOutputHelper output)
             var whole = (applied[Steps] - applied[1]).TotalSeconds;
             var rate = timed.Length * Groups / phase;
             if (nodes == 1) one = rate;
-            Say($"{nodes} rollout nodes (lanes {string.Join(" + ", lanes.CountBy(l => l).Select(n => n.Value).OrderDescending())}), "
+            output.Record($"{nodes} rollout nodes (lanes {string.Join(" + ", lanes.CountBy(l => l).Select(n => n.Value).OrderDescending())}), "
                 + $"{Environment.ProcessorCount} cores: {rate:F1} groups/s while sampling, {rate / one:F2} of one node's; "
                 + $"{timed.Length / whole:F2} steps/s, of which sampling {phase / whole:P0}; series identical");
         }
@@ -49,10 +49,4 @@ public sealed class ThroughputFigures(ITestOutputHelper output)
           max-thought-tokens = 128, context-length = 192, checkpoint-every = {{Steps}}, evaluate-every = 0
         }
         """);
-
-    private void Say(string line)
-    {
-        output.WriteLine(line);
-        if (Environment.GetEnvironmentVariable("RLP_SOAK_LOG") is { } path) File.AppendAllText(path, line + "\n");
-    }
 }

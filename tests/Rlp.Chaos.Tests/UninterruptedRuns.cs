@@ -10,11 +10,11 @@ public sealed class UninterruptedRuns : IDisposable
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
     /// <summary>The digests of the run of this id, which these assignments make.</summary>
-    internal async Task<string> DigestsAsync(string run, params string[] assignments)
+    internal async Task<string> DigestsAsync(string run, int steps, params string[] assignments)
     {
         if (digests.TryGetValue(run, out var known)) return known;
         var (code, output) = await RlpProcess.RunAsync(SmallRun.Train(Folder, run, assignments));
         Assert.True(code == 0, output);
-        return digests[run] = await SmallRun.DigestsAsync(Folder, run);
+        return digests[run] = await SmallRun.DigestsAsync(Folder, run, steps);
     }
 }

@@ -755,7 +755,7 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
 
     private void StepFinished(StepDecision decision)
     {
-        var groups = RunDecisions.GroupsInOrder(execution).ToArray();
+        var learned = execution;
         execution = decision.Execution;
         busy = null;
         if (decision.Replayed)
@@ -774,16 +774,19 @@ internal sealed partial class TrainingRunActor : ReceivePersistentActor, IWithTi
                 Recovery = state.Recovery.Recoveries == 0 ? [] : new Dictionary<string, double>(state.Recovery.Metrics(state.CreatedUnixMilliseconds)),
             });
             BeginStepClock();
-            KeepThoughts(decision.Applied, groups);
+            KeepThoughts(decision.Applied, learned);
         }
         Advance();
     }
 
     /// <summary>Where this entity took over a step that another one had learned, the thoughts are gone with that one.</summary>
-    private void KeepThoughts(StepApplied step, WireGroup[] groups)
+    private void KeepThoughts(StepApplied step, Execution learned)
     {
+        if (options.ThoughtBytes is not { } bytes)
+            return;
         var planned = state.Stage!.PlanOf(step.Step)!.Lanes.Sum(l => l.Groups.Length);
-        if (options.ThoughtBytes is not { } bytes || planned == 0 || groups.Length < planned)
+        var groups = RunDecisions.GroupsInOrder(learned).ToArray();
+        if (planned == 0 || groups.Length < planned)
             return;
         thoughtWriter ??= Context.ActorOf(Props.Create(() => new ThoughtWriterActor(new ThoughtFolder(runFolder), bytes)), "thoughts");
         thoughtWriter.Tell(new ThoughtWriterActor.Write(step.Stage, step.Step, groups));

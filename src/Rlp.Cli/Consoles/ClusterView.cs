@@ -19,7 +19,7 @@ namespace Rlp.Cli.Consoles;
 internal sealed class ClusterView(RunClient runs, NodeOptions options, NodeRunsCommand runsCommand) : IClusterView
 {
     private readonly RunJournal journal = new(options.Journal);
-    private ITokenizer? tokenizer;
+    private readonly Dictionary<string, ITokenizer> tokenizers = [];
 
     public string Node => options.Name;
 
@@ -106,7 +106,8 @@ internal sealed class ClusterView(RunClient runs, NodeOptions options, NodeRunsC
         try
         {
             var read = await ThoughtFile.ReadGroupsAsync(file, groups, cancellation);
-            tokenizer ??= RecipeNetwork.Tokenizer(Recipe.FromJson(State(runId).RecipeJson));
+            if (!tokenizers.TryGetValue(runId, out var tokenizer))
+                tokenizers[runId] = tokenizer = RecipeNetwork.Tokenizer(Recipe.FromJson(State(runId).RecipeJson));
             return [.. read.Select(g => Kept(file, g, tokenizer))];
         }
         catch (FileNotFoundException)
